@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class AlambicSiteConfig(AppConfig):
+    name = "alambic_site"

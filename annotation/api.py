@@ -1,0 +1,3 @@
+"""REST of this app."""
+
+urlpatterns: list = []
