@@ -61,6 +61,7 @@ class Query(models.Model):
         indexes = [
             models.Index(fields=["project", "order", "id"], condition=models.Q(status="open"), name="open_queries"),
             models.Index(fields=["trial", "round_number", "status"]),
+            models.Index(fields=["trial", "status", "closed_at"]),
         ]
 
     def __str__(self) -> str:

@@ -74,6 +74,7 @@ class Trial(models.Model):
     detail = models.CharField(max_length=300, blank=True)
     round_number = models.PositiveIntegerField(default=0, help_text="Rounds committed.")
     n_labeled = models.PositiveIntegerField(default=0, help_text="Labels that the last round was trained on.")
+    trained_at = models.DateTimeField(null=True, help_text="When the labels of the last round were read.")
     # A lease on the trial, see projects/leases.py
     worker = models.CharField(max_length=40, blank=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -44,7 +44,7 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     modality = models.CharField(max_length=10, choices=Modality.choices, default=Modality.TEXT)
-    # A name of the task-type registry (projects/task_types.py): plain text without choices=, so that a new type needs no migration.
+    # A name of the task-type registry (projects/task_types.py): plain text without choices=, so a new type needs no migration.
     task = models.CharField(max_length=30, default="single")
     guidelines = models.TextField(blank=True, help_text="Markdown, shown beside every item.")
     annotators_per_item = models.PositiveSmallIntegerField(
