@@ -1,0 +1,337 @@
+"""A run's configuration: what it may say, what it says when nothing is said, and what is wrong with it before anything starts.
+
+The form, REST and `manage.py demo` all pass through `validate`; what is stored on a run is complete (every default written
+out), so that a run can be read and repeated without knowing the defaults of the version that made it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from learning import engine
+from learning.engine.errors import EngineError, SettingsError, UnknownName
+from projects.models import Item, Project
+
+MODES = {
+    "continuous": "People go on labelling from the current ranking while the learner trains; nobody waits.",
+    "strict": "The next batch is chosen when this one is labelled.",
+}
+ORACLES = {
+    "people": "People answer. Labels that the data set brought count from the start.",
+    "known": "Imported labels answer where they exist, one batch at a time; people answer the rest.",
+}
+_SECTIONS = {"features": engine.features, "learner": engine.learners, "strategy": engine.strategies}
+_NUMBERS = {  # name: (kind, minimum, maximum, label)
+    "batch_size": (int, 1, 100_000, "Batch size"),
+    "seed_size": (int, 2, 1_000_000, "Seed size"),
+    "test_ratio": (float, 0.0, 0.9, "Test share"),
+    "random_state": (int, 0, 2**32 - 1, "Random state"),
+    "exploration": (float, 0.0, 1.0, "Exploration share"),
+    "quorum": (float, 0.1, 1.0, "Quorum"),
+}
+_KEYS = {*_SECTIONS, *_NUMBERS, "stop", "mode", "oracle", "datasets"}
+MIN_ITEMS = 10
+# A first model needs few labels; that people must give 100 test labels before it starts is about what they accept.
+TEST_LABELS_ASKED = 100
+
+
+class ConfigurationError(ValueError):
+    """What is wrong, by dotted field name: {"seed_size": ["..."], "learner.C": ["..."]}."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items()))
+
+
+@dataclass
+class ProjectFacts:
+    """The counts that a configuration is held against; each is one query, made when first needed."""
+
+    project: Project
+    datasets: tuple[int, ...] = ()  # none: all of them
+
+    @property
+    def items(self) -> QuerySet[Item]:
+        return run_items(self.project, self.datasets)
+
+    @cached_property
+    def n_items(self) -> int:
+        return self.items.count()
+
+    @cached_property
+    def n_known(self) -> int:
+        return self.items.filter(known__isnull=False).count()
+
+    @cached_property
+    def n_labeled(self) -> int:
+        """Items with a verdict that a learner may be trained on (a model's own verdicts are not)."""
+        verdicts = self.project.verdicts.filter(current=True).exclude(source="model")
+        return (verdicts.filter(item__dataset__in=self.datasets) if self.datasets else verdicts).count()
+
+    @cached_property
+    def n_answerable(self) -> int:
+        """Items for which the oracle `known` has an answer without asking anybody."""
+        verdict = self.project.verdicts.filter(item=OuterRef("pk"), current=True).exclude(source="model")
+        unknown = self.items.filter(known__isnull=True)
+        return self.n_known + unknown.filter(Exists(verdict)).count()
+
+    @cached_property
+    def n_labels(self) -> int:
+        return self.project.labels.filter(retired_at=None).count()
+
+    @cached_property
+    def known_values(self) -> int:
+        return self.items.filter(known__isnull=False).order_by().values("known").distinct().count()
+
+
+def run_items(project: Project, datasets: Sequence[int]) -> QuerySet[Item]:
+    """The items of the chosen data sets (none chosen: of all), in the order in which a run numbers them."""
+    items = project.items.order_by("pk")
+    return items.filter(dataset__in=datasets) if datasets else items
+
+
+def suggest(project: Project) -> dict:
+    """A complete, sensible configuration for the project as it is now."""
+    return _suggest(ProjectFacts(project))
+
+
+def _suggest(facts: ProjectFacts) -> dict:
+    n, labeled = facts.n_items, facts.n_labeled
+    oracle = "known" if n and facts.n_known >= 0.95 * n else "people"
+    unlabeled_share = 1 - labeled / n if n else 1.0
+    test_ratio = 0.2
+    if oracle == "people" and n * unlabeled_share * test_ratio > TEST_LABELS_ASKED:
+        test_ratio = max(round(TEST_LABELS_ASKED / (n * unlabeled_share), 3), 0.001)
+    pool = n - round(n * test_ratio)
+    already = round(labeled * (1 - test_ratio)) if oracle == "people" else 0
+    seed_size = max(2, min(50, pool // 4))
+    stop = [
+        {"name": "budget", "labels": max(min(already + 500, pool), seed_size)},
+        {"name": "accuracy", "target": 0.9, "metric": "accuracy"},
+    ]
+    return {
+        **{name: _complete(name, settings) for name, settings in engine.default_settings(facts.project.modality).items()},
+        "batch_size": max(1, min(20, pool // 10)),
+        "seed_size": seed_size,
+        "test_ratio": test_ratio,
+        "stop": stop,
+        "mode": "continuous",
+        "oracle": oracle,
+        "random_state": 0,
+        "exploration": 0.1,
+        "quorum": 0.9,
+        "datasets": list(facts.datasets),
+    }
+
+
+def _complete(section: str, settings: dict) -> dict:
+    entry = _SECTIONS[section].get(settings["name"])
+    parameters = {key: value for key, value in settings.items() if key != "name"}
+    return {"name": settings["name"], **engine.validate(parameters, entry.parameters)}
+
+
+def validate(project: Project, partial: dict[str, Any]) -> dict:
+    """The complete configuration, or ConfigurationError with every fault found; nothing is written."""
+    if not isinstance(partial, dict):
+        raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
+    errors: dict[str, list[str]] = {}
+    facts = ProjectFacts(project, _read_datasets(project, partial.get("datasets"), errors))
+    complete = _suggest(facts)
+    if isinstance(partial.get("oracle"), str) and partial["oracle"] != complete["oracle"] and partial["oracle"] in ORACLES:
+        complete = _suggest_for_oracle(facts, complete, partial["oracle"])
+    if partial.get("mode") == "strict" and "quorum" not in partial:
+        complete["quorum"] = 1.0
+    for key in partial.keys() - _KEYS:
+        errors[str(key)] = [f"Unknown setting. The settings are: {', '.join(sorted(_KEYS))}."]
+    for section in _SECTIONS:
+        if section in partial:
+            _read_section(section, partial[section], complete, errors)
+    for name in _NUMBERS:
+        if name in partial:
+            _read_number(name, partial[name], complete, errors)
+    for name, choices in (("mode", MODES), ("oracle", ORACLES)):
+        if name in partial:
+            if partial[name] in choices:
+                complete[name] = partial[name]
+            else:
+                errors[name] = [f"Must be one of {', '.join(choices)}; got {partial[name]!r}."]
+    if "stop" in partial:
+        _read_stop(partial["stop"], complete, errors)
+    if not errors:
+        errors = _misfits(facts, complete)
+    if errors:
+        raise ConfigurationError(errors)
+    return complete
+
+
+def _read_datasets(project: Project, given: Any, errors: dict) -> tuple[int, ...]:
+    if not given:
+        return ()
+    finished = set(project.datasets.filter(status="finished").values_list("pk", flat=True))
+    if not isinstance(given, list) or not set(given) <= finished:
+        errors["datasets"] = [
+            f"Must be a list of imported data sets of this project; they are: {sorted(finished)}. Leave it empty for all."
+        ]
+        return ()
+    return tuple(sorted(set(given)))
+
+
+def _suggest_for_oracle(facts: ProjectFacts, complete: dict, oracle: str) -> dict:
+    """The defaults that hang on the oracle: with known labels nobody has to label a test set first."""
+    complete = {**complete, "oracle": oracle}
+    if oracle == "known":
+        complete["test_ratio"] = 0.2
+        pool = facts.n_items - round(facts.n_items * 0.2)
+        complete["stop"] = [{"name": "budget", "labels": max(min(500, pool), complete["seed_size"])}, *complete["stop"][1:]]
+    return complete
+
+
+def _read_section(section: str, given: Any, complete: dict, errors: dict) -> None:
+    if isinstance(given, str):
+        given = {"name": given}
+    if not isinstance(given, dict) or not isinstance(given.get("name", complete[section]["name"]), str):
+        errors[section] = ['Must be an object with a "name", or the name alone.']
+        return
+    name = given.get("name", complete[section]["name"])
+    try:
+        entry = _SECTIONS[section].get(name)
+        parameters = {key: value for key, value in given.items() if key != "name"}
+        complete[section] = {"name": name, **engine.validate(parameters, entry.parameters)}
+    except UnknownName as error:
+        errors[section] = [str(error)]
+    except SettingsError as error:
+        errors.update({f"{section}.{field}": [text] for field, text in error.errors.items()})
+
+
+def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
+    kind, minimum, maximum, _ = _NUMBERS[name]
+    wanted = "a whole number" if kind is int else "a number"
+    if isinstance(given, str):
+        try:
+            given = float(given) if kind is float else int(given)
+        except ValueError:
+            pass
+    if isinstance(given, bool) or not isinstance(given, int | float) or (kind is int and given != int(given)):
+        errors[name] = [f"Must be {wanted}; got {given!r}."]
+    elif not minimum <= given <= maximum:
+        errors[name] = [f"Must be {wanted} from {minimum} to {maximum}; got {given}."]
+    else:
+        complete[name] = kind(given)
+
+
+def _read_stop(given: Any, complete: dict, errors: dict) -> None:
+    if not isinstance(given, list):
+        errors["stop"] = ['Must be a list of criteria, like [{"name": "budget", "labels": 500}].']
+        return
+    stop = []
+    for i, criterion in enumerate(given):
+        if isinstance(criterion, str):
+            criterion = {"name": criterion}
+        if not isinstance(criterion, dict) or not isinstance(criterion.get("name"), str):
+            errors[f"stop.{i}"] = ['Must be an object with a "name".']
+            continue
+        try:
+            entry = engine.criteria.get(criterion["name"])
+            parameters = {key: value for key, value in criterion.items() if key != "name"}
+            stop.append({"name": criterion["name"], **engine.validate(parameters, entry.parameters)})
+        except UnknownName as error:
+            errors[f"stop.{i}"] = [str(error)]
+        except SettingsError as error:
+            errors.update({f"stop.{i}.{field}": [text] for field, text in error.errors.items()})
+    complete["stop"] = stop
+
+
+def _misfits(facts: ProjectFacts, c: dict) -> dict[str, list[str]]:
+    """What each field allows by itself, and the project's data do not."""
+    errors: dict[str, list[str]] = {}
+    n = facts.n_items
+    modality = engine.features.get(c["features"]["name"]).modality
+    if modality != facts.project.modality:
+        errors["features"] = [f"{c['features']['name']} reads {modality} items; this project has {facts.project.modality} items."]
+    if n < MIN_ITEMS:
+        errors["project"] = [f"The project has {n} items; a run needs at least {MIN_ITEMS}. Import data first."]
+        return errors
+    if facts.n_labels < 2:
+        errors["project"] = [
+            f"The project has {facts.n_labels} label{'' if facts.n_labels == 1 else 's'}; a learner needs at least two "
+            "classes to tell apart. Add labels first."
+        ]
+        return errors
+    counts = forecast_counts(facts, c)
+    if c["oracle"] == "known":
+        if facts.n_known == 0:
+            errors["oracle"] = ["No item has an imported label, so there is nothing to answer from: choose people."]
+        elif facts.known_values < 2 and facts.n_known == n:
+            errors["oracle"] = ["All imported labels are the same: with one class only there is nothing to learn."]
+    if counts["n_test"] == 0 and c["test_ratio"] > 0:
+        errors["test_ratio"] = [
+            f"{c['test_ratio']:g} of {n} items is less than one test item: choose at least {1 / n:.2g}, or 0."
+        ]
+    pool = counts["n_pool"]
+    if c["seed_size"] >= pool:
+        errors["seed_size"] = [
+            f"The seed of {c['seed_size']} is as large as the pool: {n} items less {counts['n_test']} for the test set "
+            f"leave {pool}. Choose a smaller seed or a smaller test share."
+        ]
+    elif c["batch_size"] > pool - c["seed_size"] and pool > c["seed_size"]:
+        errors["batch_size"] = [f"Only {pool - c['seed_size']} items are left to ask after the seed: choose a smaller batch."]
+    for i, criterion in enumerate(c["stop"]):
+        if criterion["name"] == "budget":
+            start = max(c["seed_size"], counts["n_start"])
+            if criterion["labels"] < start:
+                errors[f"stop.{i}.labels"] = [
+                    f"The run would stop before its first query: it starts with {start} labels, and stops at "
+                    f"{criterion['labels']}."
+                ]
+        elif "target" in criterion and counts["n_test"] == 0:
+            errors[f"stop.{i}.target"] = ["Without a test set no score can be measured: choose a test share above 0."]
+    return errors
+
+
+def forecast_counts(facts: ProjectFacts, c: dict) -> dict:
+    """How many items go where. Expected values: the test set is a random draw, so its labelled part is known only then."""
+    n = facts.n_items
+    n_test = round(n * c["test_ratio"])
+    answered = facts.n_answerable if c["oracle"] == "known" else facts.n_labeled
+    share = answered / n if n else 0.0
+    n_pool = n - n_test
+    n_start = round(n_pool * share) if c["oracle"] == "people" else 0
+    seed_asked = max(0, c["seed_size"] - n_start) if c["oracle"] == "people" else round(c["seed_size"] * (1 - share))
+    return {
+        "n_items": n,
+        "n_labeled": facts.n_labeled,
+        "n_known": facts.n_known,
+        "n_test": n_test,
+        "n_test_to_ask": round(n_test * (1 - share)),
+        "n_pool": n_pool,
+        "n_start": n_start,
+        "n_seed_to_ask": seed_asked,
+    }
+
+
+def forecast(project: Project, configuration: dict) -> dict:
+    """Plain facts for the form: the counts of `forecast_counts`, and warnings that forbid nothing."""
+    facts = ProjectFacts(project, tuple(configuration["datasets"]))
+    counts = forecast_counts(facts, configuration)
+    warnings = []
+    start = max(configuration["seed_size"], counts["n_start"])
+    if counts["n_test"] == 0:
+        warnings.append("Without a test set nobody will know how good the model is.")
+    elif counts["n_test"] < 50:
+        warnings.append(
+            f"{counts['n_test']} test items measure roughly: a score will be known to about ±{100 / counts['n_test'] ** 0.5:.0f} points."
+        )
+    if configuration["batch_size"] > start / 2:
+        warnings.append(
+            f"The batch of {configuration['batch_size']} is more than half of the {start} labels that the first model learns from: "
+            "its queries may say much the same. A smaller batch at the start is safer."
+        )
+    if facts.n_labels and configuration["seed_size"] < facts.n_labels and configuration["oracle"] == "people":
+        warnings.append(f"A seed of {configuration['seed_size']} cannot show all {facts.n_labels} classes to the learner.")
+    return {**counts, "warnings": warnings}
+
+
+__all__ = ["MODES", "ORACLES", "ConfigurationError", "EngineError", "forecast", "suggest", "validate"]

@@ -1,0 +1,96 @@
+"""The only bridge from rows to arrays: items, contents and labels of a run, in the order of the items' ids.
+
+A position (0 .. n-1) is an item's place in that order. The learner sees positions and class codes, never ids.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from django.core.files.storage import default_storage
+
+from annotation.models import Verdict
+from learning.configuration import run_items
+from learning.models import Run
+from projects.models import Modality
+
+TRUE_SOURCES = [Verdict.Source.IMPORTED, Verdict.Source.PEOPLE, Verdict.Source.ADJUDICATED]
+
+
+def _items(run: Run):
+    return run_items(run.project, run.configuration["datasets"]).filter(pk__lte=run.last_item_id)
+
+
+def item_ids(run: Run) -> np.ndarray:
+    """(n,) int64, ascending."""
+    return np.fromiter(_items(run).values_list("pk", flat=True).iterator(chunk_size=20_000), dtype=np.int64)
+
+
+def raw_items(run: Run) -> tuple[object, str]:
+    """The items as the feature sets take them, and the SHA-256 over their keys and contents.
+
+    Text: list of str. Table: DataFrame. Images: list of open-able files of the storage.
+    """
+    digest, contents = hashlib.sha256(), []
+    for key, content in _items(run).values_list("key", "content").iterator(chunk_size=20_000):
+        # Lengths are part of it: "ab" + "c" must not look like "a" + "bc".
+        digest.update(f"{len(key)} {len(content)} {key}{content}".encode())
+        contents.append(content)
+    if run.project.modality == Modality.TABLE:
+        return pd.DataFrame([json.loads(row) for row in contents]), digest.hexdigest()
+    if run.project.modality == Modality.IMAGE:
+        return list(_files(contents)), digest.hexdigest()
+    return contents, digest.hexdigest()
+
+
+def _files(paths: list[str]) -> Iterator[object]:
+    """Local paths where the storage has them (cheap), otherwise the bytes."""
+    for path in paths:
+        try:
+            yield default_storage.path(path)
+        except NotImplementedError:
+            with default_storage.open(path) as file:
+                yield file.read()
+
+
+class Labels:
+    """Which positions have a label, and which class it is: `codes` (n,) int64, -1 where there is none."""
+
+    def __init__(self, run: Run, ids: np.ndarray) -> None:
+        self.run, self.ids = run, ids
+        self.classes = list(run.classes)
+
+    def verdicts(self) -> np.ndarray:
+        """The codes of what the project holds true now (people's, imported and settled ones; never a model's own)."""
+        rows = Verdict.objects.filter(project_id=self.run.project_id, current=True, source__in=TRUE_SOURCES)
+        return self._codes(rows.order_by().values_list("item_id", "value"))
+
+    def known(self) -> np.ndarray:
+        """The codes of the oracle `known`: the imported value, else what people said."""
+        codes = self.verdicts()
+        imported = self._codes(_items(self.run).filter(known__isnull=False).order_by().values_list("pk", "known"))
+        return np.where(imported >= 0, imported, codes)
+
+    def _codes(self, rows) -> np.ndarray:
+        pairs = list(rows.iterator(chunk_size=20_000))
+        codes = np.full(len(self.ids), -1, dtype=np.int64)
+        if not pairs:
+            return codes
+        items = np.fromiter((item for item, _ in pairs), dtype=np.int64, count=len(pairs))
+        places = np.searchsorted(self.ids, items)
+        mine = places < len(self.ids)
+        mine[mine] = self.ids[places[mine]] == items[mine]
+        code_of = self._code_table({value for (_, value), ours in zip(pairs, mine, strict=True) if ours})
+        codes[places[mine]] = [code_of[value] for (_, value), ours in zip(pairs, mine, strict=True) if ours]
+        return codes
+
+    def _code_table(self, values: set[int]) -> dict[int, int]:
+        """A label that was made after the start gets the next code: the earlier codes never move."""
+        new = sorted(values - set(self.classes))
+        if new:
+            self.classes += new
+            self.run.classes = self.classes
+            self.run.save(update_fields=["classes"])
+        return {label: code for code, label in enumerate(self.classes)}

@@ -1,0 +1,49 @@
+"""The entry point of RQ's workers: short or resumable, and the only place where an unexpected error is caught."""
+
+import logging
+import traceback
+
+from learning.actions import fail_run
+from learning.configuration import EngineError
+from learning.loop import Loop
+from learning.models import Trial
+from learning.phases import Phase, StalePhase, move
+from projects import leases
+
+logger = logging.getLogger("alambic.learning")
+
+
+def advance(trial_id: int) -> None:
+    """Bring a trial as far as it can go: until it must wait for people, is paused, or is over.
+
+    Safe to call at any time and any number of times: whoever holds the trial's lease works, the others leave.
+    """
+    trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
+    if trial is None or (token := leases.claim(trial)) is None:
+        return
+    with leases.heartbeat(trial, token):
+        while True:
+            trial = Trial.objects.select_related("run__project").get(pk=trial_id)
+            try:
+                Loop(trial, token).run_until_blocked()
+            except (leases.LeaseLost, StalePhase):
+                logger.info("trial %s went to another worker", trial_id)
+                return
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong in a run is shown on its page, with a retry button
+                _fail(trial_id, token, error)
+            if leases.release(trial, token, seen=trial.wakeups):
+                return
+
+
+def _fail(trial_id: int, token: str, error: Exception) -> None:
+    logger.exception("trial %s failed", trial_id)
+    trial = Trial.objects.select_related("run").get(pk=trial_id)
+    known = isinstance(error, EngineError)
+    text = (
+        str(error)
+        if known
+        else f"Unexpected {type(error).__name__}: {error}. Retry once; if it fails again, report it with the traceback."
+    )
+    if trial.phase not in {Phase.FAILED, Phase.FINISHED}:
+        move(trial, Phase.FAILED, worker=token, detail=text[:300])
+    fail_run(trial.run, text, traceback.format_exc())

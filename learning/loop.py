@@ -1,0 +1,426 @@
+"""The loop of one trial, as a state machine over the database.
+
+    preparing -> [waiting: seed and test labels] -> training -> predicting -> evaluating -> stop? -> finished
+                                                       ^                                     |
+                                                       +---- waiting for labels <- selecting <+
+
+`Loop.run_until_blocked` does rounds until it must wait for people, is paused, or is over. Each round is committed in one
+transaction, together with the queries that it asks; what was computed for an uncommitted round is simply computed again.
+Every random choice comes from a generator seeded by (run's random state, trial, round, purpose), so it comes out the same.
+"""
+
+import hashlib
+import json
+import math
+import time
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from annotation import queries
+from annotation.models import Assignment, Purpose, Query
+from annotation.queries import Ask
+from learning import engine
+from learning.actions import log
+from learning.datasets import Labels, item_ids, raw_items
+from learning.models import Round, Run, Trial
+from learning.phases import Phase, move
+from learning.waiting import must_wait
+from projects import leases
+
+# People label on while the learner trains: the ranking goes this far beyond the batch (continuous mode).
+RANKING_BEYOND_BATCH = 100
+_GONE = [Query.Status.ANSWERED, Query.Status.SKIPPED, Query.Status.DISPUTED]
+
+
+class Loop:
+    """One worker's turn at one trial, under the lease `token`."""
+
+    def __init__(self, trial: Trial, token: str) -> None:
+        self.trial, self.token = trial, token
+        self.run: Run = trial.run
+        self.configuration = self.run.configuration
+        self.model = None
+        self.timings: dict[str, float] = {}
+
+    # --- The state machine
+
+    def run_until_blocked(self) -> None:
+        lost = Phase(self.trial.phase).needs_worker and self.trial.phase != Phase.PREPARING
+        while self._goes_on():
+            if lost:
+                self._move(Phase.PREPARING)  # a worker was lost in the middle of this round: it is done again
+                lost = False
+            if self.trial.phase == Phase.PREPARING:
+                self._prepare()
+            if self.run.stop_reason:
+                self._finish(self.run.stop_reason)  # the criterion's round was committed, its consequence was not
+                return
+            if self.run.stop_requested:
+                self._stop()
+                return
+            if self._waits():
+                return
+            self._round()
+
+    def _goes_on(self) -> bool:
+        self.run.refresh_from_db(fields=["status", "stop_requested", "stop_reason"])
+        if self.run.status == Run.Status.QUEUED:
+            Run.objects.filter(pk=self.run.pk, status=Run.Status.QUEUED).update(status=Run.Status.RUNNING)
+            self.run.refresh_from_db(fields=["status"])
+        return self.run.status == Run.Status.RUNNING and self.trial.phase not in {Phase.FINISHED, Phase.FAILED}
+
+    def _move(self, phase: Phase, detail: str = "") -> None:
+        move(self.trial, phase, worker=self.token, detail=detail)
+
+    @contextmanager
+    def _timed(self, phase: Phase, detail: str = ""):
+        self._move(phase, detail)
+        begun = time.perf_counter()
+        yield
+        self.timings[phase.value] = time.perf_counter() - begun
+
+    def _waits(self) -> bool:
+        """Wait for people if need be. Asked again after the move: an answer that came meanwhile has seen no waiting trial."""
+        if (wait := must_wait(self.trial)) is None:
+            return False
+        if self.trial.phase != Phase.WAITING:
+            self._move(Phase.WAITING, wait.detail)
+            return must_wait(self.trial) is not None
+        return True
+
+    # --- Preparing: features, the split, and the first questions
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        return item_ids(self.run)
+
+    @cached_property
+    def labels(self) -> Labels:
+        return Labels(self.run, self.ids)
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        """The positions of the test set: a uniform random sample, never queried for learning, never trained on."""
+        rng = engine.generator(self._seed, "test", self.trial.fold, self.trial.repeat)
+        return engine.draw_test(len(self.ids), self.configuration["test_ratio"], rng)
+
+    @cached_property
+    def in_pool(self) -> np.ndarray:
+        mask = np.ones(len(self.ids), dtype=bool)
+        mask[self.test] = False
+        return mask
+
+    @property
+    def _seed(self) -> int:
+        return self.configuration["random_state"]
+
+    def _prepare(self) -> None:
+        self._features  # noqa: B018 - prepared here, so that the page says so, and loaded where they are used
+        if not self.trial.queries.exists() and self.trial.round_number == 0:
+            self._ask_seed_and_test()
+
+    @cached_property
+    def _features(self) -> tuple[object, object]:
+        """(X of all items, memory-mapped; the fitted transformer). Fitted on the pool only, once per content and settings."""
+        raw = None
+        if not self.run.fingerprint:
+            raw, fingerprint = raw_items(self.run)
+            Run.objects.filter(pk=self.run.pk).update(fingerprint=fingerprint)
+            self.run.fingerprint = fingerprint
+        what = [self.run.fingerprint, self.configuration["features"], self.test.tolist(), self._seed]
+        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        return engine.prepare(
+            Path(settings.FEATURES_DIR) / key[:2] / key,
+            self.configuration["features"],
+            (lambda: raw if raw is not None else raw_items(self.run)[0]),
+            np.flatnonzero(self.in_pool),
+            engine.integer_seed(self._seed, "features"),
+        )
+
+    def _ask_seed_and_test(self) -> None:
+        """Draw the seed; ask people for what has no label. With the oracle `known` the seed is what the run may see at first."""
+        codes = self._oracle_codes
+        pool = np.flatnonzero(self.in_pool)
+        rng = engine.generator(self._seed, "seed", self.trial.fold, self.trial.repeat)
+        if self.configuration["oracle"] == "known":
+            seed = engine.draw_seed(pool, self.configuration["seed_size"], rng)
+        else:
+            missing = self.configuration["seed_size"] - int((codes[pool] >= 0).sum())
+            seed = engine.draw_seed(pool[codes[pool] < 0], max(0, missing), rng)
+        test = rng.permutation(self.test[codes[self.test] < 0])
+        with self._commit():
+            self._ask(0, self._asks(seed, Purpose.SEED), codes)
+            self._ask(0, self._asks(test, Purpose.TEST), codes)
+            text = f"{self.in_pool.sum()} items in the pool, {len(self.test)} in the test set."
+            unanswered = int((codes[seed] < 0).sum()) + len(test)
+            log(
+                self.run,
+                text + (f" {unanswered} seed and test items have no label: people are asked first." if unanswered else ""),
+            )
+
+    def _asks(self, positions: np.ndarray, purpose: Purpose) -> list[tuple[int, Ask]]:
+        return [
+            (position, Ask(int(self.ids[position]), rank, purpose, "random"))
+            for rank, position in enumerate(positions.tolist(), 1)
+        ]
+
+    def _ask(self, round_number: int, asks: list[tuple[int, Ask]], codes: np.ndarray) -> None:
+        """Open the queries; those that the oracle `known` can answer are closed at once."""
+        known = self.configuration["oracle"] == "known"
+        answered = [ask for position, ask in asks if known and codes[position] >= 0]
+        asked = [ask for position, ask in asks if not (known and codes[position] >= 0)]
+        if answered:
+            queries.ask(self.run.project, self.trial, round_number, answered, wanted=0)
+        if asked:
+            queries.ask(self.run.project, self.trial, round_number, asked, wanted=self.run.project.annotators_per_item)
+
+    # --- One round
+
+    @cached_property
+    def _oracle_codes(self) -> np.ndarray:
+        return self.labels.known() if self.configuration["oracle"] == "known" else self.labels.verdicts()
+
+    def _read_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(codes of all items, mask of the pool's items that the learner may learn from now)."""
+        trained_at = timezone.now()
+        if not self._known_answers_all:
+            self.__dict__.pop("_oracle_codes", None)  # people may have answered since
+        codes = self._oracle_codes
+        labeled = self.in_pool & (codes >= 0)
+        if self.configuration["oracle"] == "known":
+            labeled &= self._revealed
+        self.trained_at = trained_at
+        return codes, labeled
+
+    @cached_property
+    def _known_answers_all(self) -> bool:
+        return self.configuration["oracle"] == "known" and bool((self._oracle_codes >= 0).all())
+
+    @cached_property
+    def _revealed(self) -> np.ndarray:
+        """Which items this trial has asked for (oracle `known`); kept up to date by `_commit_round`."""
+        mask = np.zeros(len(self.ids), dtype=bool)
+        asked = self.trial.queries.exclude(status=Query.Status.WITHDRAWN).values_list("item_id", flat=True)
+        mask[np.searchsorted(self.ids, np.fromiter(asked, dtype=np.int64))] = True
+        return mask
+
+    def _round(self, *, last: bool = False) -> str | None:
+        """Train, predict, evaluate, and unless a criterion holds (or this is the `last` one), select. The reason to stop."""
+        number = self.trial.round_number + 1
+        self.timings = {}
+        begun = time.perf_counter()
+        X, _ = self._features
+        codes, labeled = self._read_labels()
+        positions = np.flatnonzero(labeled)
+        unlabeled = self.in_pool & ~labeled
+        record = Round(trial=self.trial, number=number, n_labeled=len(positions), n_pool=int(unlabeled.sum()))
+        seen = np.unique(codes[positions])
+        candidates = self._candidates(unlabeled)
+        proba = None
+        if len(seen) >= 2:
+            proba = self._learn(record, X, codes, positions, candidates)
+        else:
+            self.model = None
+        record.timings = self.timings
+        reason = self._check_stop(record, seen, candidates)
+        if reason or last:
+            self._commit_round(record, [], codes, reason or "")
+            if reason:
+                self._finish(reason)
+            return reason
+        detail = "" if proba is not None else self._one_class_text(seen)
+        with self._timed(Phase.SELECTING, detail):
+            asks = self._select(number, X, codes, positions, candidates, proba)
+        record.batch = self._describe_batch(asks, candidates, proba)
+        self.timings["other"] = time.perf_counter() - begun - sum(self.timings.values())
+        self._commit_round(record, asks, codes)
+        return None
+
+    def _learn(self, record: Round, X, codes: np.ndarray, positions: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Fit and evaluate; the probabilities of the candidates, (n_candidates, n_classes)."""
+        n_classes = len(self.labels.classes)
+        seed = engine.integer_seed(self._seed, "learner", self.trial.fold, self.trial.repeat, record.number)
+        with self._timed(Phase.TRAINING, f"round {record.number}: {len(positions)} labels"):
+            self.model = engine.fit(self.configuration["learner"], X, positions, codes[positions], n_classes, seed)
+        test = self.test[codes[self.test] >= 0]
+        with self._timed(Phase.PREDICTING, f"{len(candidates) + len(test)} items"):
+            needs = "proba" in engine.strategies.get(self.configuration["strategy"]["name"]).needs
+            proba = engine.predict(self.model, X, candidates, n_classes) if needs or len(test) else None
+            tested = engine.predict(self.model, X, test, n_classes)
+        with self._timed(Phase.EVALUATING):
+            record.n_test = len(test)
+            if len(test):
+                record.metrics, confusion = engine.evaluate(codes[test], tested, n_classes)
+                record.confusion = confusion.tolist()
+        return proba if proba is not None else np.full((len(candidates), n_classes), 1 / n_classes)
+
+    def _candidates(self, unlabeled: np.ndarray) -> np.ndarray:
+        """Positions that may be asked: not labelled, not answered or given up, not on somebody's screen."""
+        mask = unlabeled.copy()
+        mask[self._positions_of(self.trial.queries.filter(status__in=_GONE))] = False
+        mask[self._pending] = False
+        return np.flatnonzero(mask)
+
+    @property
+    def _pending(self) -> np.ndarray:
+        """On somebody's screen, or half answered: part of the batch that is being asked, whatever the new ranking says."""
+        now = timezone.now()
+        held = Assignment.objects.filter(query__trial=self.trial, query__status=Query.Status.OPEN)
+        leased = held.filter(state=Assignment.State.LEASED, leased_until__gt=now)
+        return self._positions_of(leased | held.filter(state=Assignment.State.SUBMITTED))
+
+    def _positions_of(self, rows) -> np.ndarray:
+        found = np.fromiter(rows.values_list("item_id", flat=True), dtype=np.int64)
+        return np.searchsorted(self.ids, found)
+
+    def _select(self, number: int, X, codes, positions, candidates, proba) -> list[tuple[int, Ask]]:
+        """The batch, and in continuous mode the ranking beyond it, each with why it is asked."""
+        batch_size = self.trial.batch_size
+        people = self.configuration["oracle"] == "people"
+        beyond = max(batch_size, RANKING_BEYOND_BATCH) if people and self.configuration["mode"] == "continuous" else 0
+        strategy = self.configuration["strategy"] if proba is not None else {"name": "random"}
+        context = engine.Context(
+            X=X,
+            labeled=positions,
+            y=codes[positions],
+            candidates=candidates,
+            pending=self._pending,
+            proba=proba,
+            model=self.model,
+            n_classes=len(self.labels.classes),
+            rng=engine.generator(self._seed, "select", self.trial.fold, self.trial.repeat, number),
+        )
+        selection = engine.select(
+            strategy,
+            context,
+            batch_size,
+            exploration=self.configuration["exploration"],
+            rng=engine.generator(self._seed, "explore", self.trial.fold, self.trial.repeat, number),
+            beyond=beyond,
+        )
+        asks = []
+        for i, position in enumerate(selection.positions.tolist()):
+            random = bool(selection.is_random[i])
+            score = None if random or selection.scores is None else float(selection.scores[i])
+            ask = Ask(
+                item_id=int(self.ids[position]),
+                rank=i + 1,
+                purpose=Purpose.RANDOM if random else Purpose.QUERY,
+                strategy="random" if random else strategy["name"],
+                score=score if score is None or math.isfinite(score) else None,
+                probability=None if selection.probability is None else _finite(selection.probability[i]),
+                in_batch=i < batch_size,
+            )
+            asks.append((position, ask))
+        return asks
+
+    def _describe_batch(self, asks, candidates, proba) -> dict:
+        """What the batch looks like to the learner: how many of each predicted class (class code -> count)."""
+        if proba is None or not asks:
+            return {}
+        rows = np.searchsorted(candidates, [position for position, ask in asks if ask.in_batch])
+        counts = np.bincount(proba[rows].argmax(axis=1), minlength=proba.shape[1])
+        return {"size": len(rows), "predicted": counts.tolist()}
+
+    def _check_stop(self, record: Round, seen: np.ndarray, candidates: np.ndarray) -> str | None:
+        history = [_as_history(row) for row in self._earlier_rounds] + [_as_history(record)]
+        verdicts, reason = engine.check_stop(self.configuration["stop"], history)
+        record.stopping = verdicts
+        if reason is None and len(candidates) == 0 and not self.trial.queries.filter(status=Query.Status.OPEN).exists():
+            reason = "The pool is empty: nothing is left to ask."
+        return reason
+
+    @cached_property
+    def _earlier_rounds(self) -> list[Round]:
+        return list(self.trial.rounds.order_by("number"))
+
+    def _one_class_text(self, seen: np.ndarray) -> str:
+        names = dict(self.run.project.labels.values_list("pk", "name"))
+        if len(seen) == 0:
+            return "No label yet: items are drawn at random."
+        return f"Only {names.get(self.labels.classes[seen[0]], 'one class')} was seen so far: drawing at random until there is a second class."
+
+    # --- Writing
+
+    @contextmanager
+    def _commit(self):
+        """A transaction that only the holder of the lease can commit."""
+        with transaction.atomic():
+            leases.assert_held(self.trial, self.token)
+            yield
+
+    def _commit_round(self, record: Round, asks: list[tuple[int, Ask]], codes: np.ndarray, reason: str = "") -> None:
+        with self._commit():
+            record.save()
+            if reason:
+                Run.objects.filter(pk=self.run.pk).update(stop_reason=reason)
+            queries.withdraw_unserved(self.trial)
+            self._ask(record.number, self._still_wanted(asks), codes)
+            status = Run.objects.filter(pk=self.run.pk).values_list("status", flat=True).get()
+            if status != Run.Status.RUNNING:
+                queries.hold(self.trial)
+            progress = {"round_number": record.number, "n_labeled": record.n_labeled, "trained_at": self.trained_at}
+            Trial.objects.filter(pk=self.trial.pk).update(**progress)
+        for name, value in progress.items():
+            setattr(self.trial, name, value)
+        self._earlier_rounds.append(record)
+        if self.configuration["oracle"] == "known":
+            self._revealed[[position for position, _ in asks]] = True
+
+    def _still_wanted(self, asks: list[tuple[int, Ask]]) -> list[tuple[int, Ask]]:
+        """Without those that somebody answered or opened since the candidates were read."""
+        if not asks or self._known_answers_all:
+            return asks
+        mine = self.trial.queries.filter(item_id__in=[ask.item_id for _, ask in asks]).exclude(status=Query.Status.WITHDRAWN)
+        taken = set(mine.select_for_update().values_list("item_id", flat=True))
+        return [(position, ask) for position, ask in asks if ask.item_id not in taken]
+
+    # --- The end
+
+    def _stop(self) -> None:
+        """People asked for the end: learn what came since the last round, then keep the model."""
+        _, labeled = self._read_labels()
+        reason = None
+        if int(labeled.sum()) > self.trial.n_labeled or self.trial.round_number == 0:
+            reason = self._round(last=True)
+        if reason is None:
+            self._finish("Stopped by a person.", status=Run.Status.STOPPED)
+
+    def _finish(self, reason: str, status: str = Run.Status.FINISHED) -> None:
+        from learning.finishing import keep_model
+
+        codes, labeled = self._read_labels()
+        X, transformer = self._features
+        positions = np.flatnonzero(labeled)
+        if self.model is None and len(np.unique(codes[positions])) >= 2:
+            seed = engine.integer_seed(self._seed, "learner", self.trial.fold, self.trial.repeat, self.trial.round_number)
+            self.model = engine.fit(self.configuration["learner"], X, positions, codes[positions], len(self.labels.classes), seed)
+        kept = keep_model(self, X, transformer, codes, labeled) if self.model is not None else None
+        with self._commit():
+            if kept is not None:
+                kept.save()
+            queries.withdraw_all(self.trial)
+            self._move(Phase.FINISHED, reason[:300])
+            over = {"status": status, "stop_reason": reason, "finished_at": timezone.now()}
+            Run.objects.filter(pk=self.run.pk).update(**over)
+            log(self.run, reason)
+
+
+def _as_history(row: Round) -> dict:
+    return {
+        "number": row.number,
+        "n_labeled": row.n_labeled,
+        "n_pool": row.n_pool,
+        "metrics": row.metrics,
+        "seconds": sum(row.timings.values()),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,21 @@
+"""Answers wake the learner: the receiver of the one signal that goes against the direction of imports."""
+
+from annotation.models import Query
+from learning.dispatch import wake_and_enqueue
+from learning.models import Run, Trial
+from learning.phases import Phase
+from learning.waiting import must_wait
+
+
+def wake_waiting_trials(sender, queries: list[Query], **kwargs) -> None:
+    """In the transaction that stored the answers: a waiting trial that need not wait any more gets a job on commit.
+
+    A trial in any other phase asks by itself before it waits. What may slip through between the two (PostgreSQL's two
+    transactions do not see each other) is found by `recover` a few seconds later.
+    """
+    trials = Trial.objects.filter(
+        pk__in={query.trial_id for query in queries}, phase=Phase.WAITING, run__status=Run.Status.RUNNING
+    )
+    for trial in trials.select_related("run"):
+        if must_wait(trial) is None:
+            wake_and_enqueue(trial)

@@ -1,0 +1,52 @@
+"""What should be running and is not gets a job again: after FLUSHALL, a killed worker, a power cut.
+
+Called every few seconds by the keeper of `manage.py start`, by the workers' own maintenance, and by `manage.py recover`.
+Cheap when all is well: two queries and one look at Redis. Calling it too often, or from many places at once, does no harm.
+"""
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from learning.dispatch import QUEUE, job_id, wake_and_enqueue
+from learning.models import Event, Run, Trial
+from learning.phases import Phase
+from learning.waiting import must_wait
+from projects import jobs as import_jobs
+from projects import leases
+
+
+def recover() -> int:
+    """Enqueue whatever has work and nobody at it; how many that were."""
+    return _recover_trials() + import_jobs.recover()
+
+
+def _recover_trials() -> int:
+    import django_rq
+
+    active = Trial.objects.filter(run__status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    abandoned = Q(worker="") | Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - leases.STALE_AFTER)
+    candidates = [
+        trial
+        for trial in active.filter(abandoned).exclude(phase__in=[Phase.FINISHED, Phase.FAILED]).select_related("run")
+        if Phase(trial.phase).needs_worker or trial.run.stop_requested or must_wait(trial) is None
+    ]
+    if not candidates:
+        return 0
+    queue = django_rq.get_queue(QUEUE)
+    # By membership in the queue's list, not by the job's status: a job that was popped by a worker that then died says
+    # "queued" for ever.
+    queued = set(queue.get_job_ids())
+    # A job that was started this moment has not claimed its trial yet: RQ's own registry of started jobs covers it briefly.
+    count = 0
+    for trial in candidates:
+        if job_id(trial.pk, trial.wakeups) in queued:
+            continue
+        lost = leases.is_stale(trial)
+        with transaction.atomic():
+            wake_and_enqueue(trial)
+            if lost:
+                text = f"The worker was lost while {Phase(trial.phase).label.lower()}; going on from round {trial.round_number}."
+                Event.objects.create(run=trial.run, level=Event.Level.WARNING, message=text)
+        count += 1
+    return count
