@@ -4,6 +4,7 @@ The form, REST and `manage.py demo` all pass through `validate`; what is stored 
 out), so that a run can be read and repeated without knowing the defaults of the version that made it.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -210,10 +211,8 @@ def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
     kind, minimum, maximum, _ = _NUMBERS[name]
     wanted = "a whole number" if kind is int else "a number"
     if isinstance(given, str):
-        try:
+        with contextlib.suppress(ValueError):
             given = float(given) if kind is float else int(given)
-        except ValueError:
-            pass
     if isinstance(given, bool) or not isinstance(given, int | float) or (kind is int and given != int(given)):
         errors[name] = [f"Must be {wanted}; got {given!r}."]
     elif not minimum <= given <= maximum:
@@ -322,12 +321,13 @@ def forecast(project: Project, configuration: dict) -> dict:
         warnings.append("Without a test set nobody will know how good the model is.")
     elif counts["n_test"] < 50:
         warnings.append(
-            f"{counts['n_test']} test items measure roughly: a score will be known to about ±{100 / counts['n_test'] ** 0.5:.0f} points."
+            f"{counts['n_test']} test items measure roughly: a score will be known to about "
+            f"±{100 / counts['n_test'] ** 0.5:.0f} points."
         )
     if configuration["batch_size"] > start / 2:
         warnings.append(
-            f"The batch of {configuration['batch_size']} is more than half of the {start} labels that the first model learns from: "
-            "its queries may say much the same. A smaller batch at the start is safer."
+            f"The batch of {configuration['batch_size']} is more than half of the {start} labels that the first model learns "
+            "from: its queries may say much the same. A smaller batch at the start is safer."
         )
     if facts.n_labels and configuration["seed_size"] < facts.n_labels and configuration["oracle"] == "people":
         warnings.append(f"A seed of {configuration['seed_size']} cannot show all {facts.n_labels} classes to the learner.")

@@ -344,7 +344,8 @@ class Loop:
         names = dict(self.run.project.labels.values_list("pk", "name"))
         if len(seen) == 0:
             return "No label yet: items are drawn at random."
-        return f"Only {names.get(self.labels.classes[seen[0]], 'one class')} was seen so far: drawing at random until there is a second class."
+        only = names.get(self.labels.classes[seen[0]], "one class")
+        return f"Only {only} was seen so far: drawing at random until there is a second class."
 
     # --- Writing
 

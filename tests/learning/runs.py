@@ -74,7 +74,7 @@ def answer_open(run: Run, classes: list[int], user, limit: int = 10**6) -> int:
     """Answer open queries as a person does, through the queue; how many were answered."""
     from annotation.queue import lease_next, submit
 
-    labels = {p: name for p, name in enumerate(run.project.labels.order_by("position").values_list("name", flat=True))}
+    labels = dict(enumerate(run.project.labels.order_by("position").values_list("name", flat=True)))
     done = 0
     while done < limit:
         assignments = lease_next(user, run.project, min(10, limit - done))
