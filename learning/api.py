@@ -1,3 +1,284 @@
-"""REST of this app."""
+"""REST of runs: submit, control, watch, fetch. The same functions as the pages (learning/actions.py, reports.py, downloads.py)."""
 
-urlpatterns: list = []
+from django.db import transaction
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from alambic_site.api import Conflict
+from learning import actions, downloads, reports
+from learning.access import access_run, visible_runs
+from learning.configuration import ConfigurationError
+from learning.models import Round, Run
+from learning.state import live
+from projects.access import access_project
+from projects.models import Role
+
+# Errors of these fields belong to the request itself, all others to its configuration.
+_OWN_FIELDS = {"project", "kind", "name", "configuration"}
+
+
+class ProgressSerializer(serializers.Serializer):
+    labels = serializers.IntegerField(help_text="Labels that the learner has, or will have in its next round.")
+    goal = serializers.IntegerField(help_text="The most it will ask for: the budget, or the whole pool.")
+    share = serializers.FloatField(help_text="labels / goal, at most 1.")
+    round = serializers.IntegerField(help_text="Rounds done.")
+
+
+class ScoreSerializer(serializers.Serializer):
+    metric = serializers.CharField()
+    label = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    n_test = serializers.IntegerField()
+
+
+class RunSerializer(serializers.ModelSerializer):
+    """A run as it is now."""
+
+    status = serializers.CharField(help_text="draft, queued, running, paused, finished, stopped or failed.")
+    phase = serializers.SerializerMethodField(
+        help_text="What the learner does now: preparing, waiting, training, ...; empty in a draft."
+    )
+    phase_since = serializers.SerializerMethodField()
+    detail = serializers.SerializerMethodField(help_text="What the phase waits for or works on, in words.")
+    progress = serializers.SerializerMethodField()
+    score = serializers.SerializerMethodField(help_text="The latest score with its 95 % interval; null before there is one.")
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "project", "kind", "name", "status", "phase", "phase_since", "detail", "progress", "score", "stop_reason", "error",
+            "configuration", "created_by", "created_at", "started_at", "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def _facts(self, run: Run) -> dict:
+        facts = self.context.setdefault("live", {})
+        if run.pk not in facts:
+            page = self.instance if isinstance(self.instance, list) else self.parent.instance if self.parent else [run]
+            facts.update(live(list(page)))
+        return facts[run.pk]
+
+    def get_phase(self, run: Run) -> str:
+        return self._facts(run)["phase"]
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_phase_since(self, run: Run) -> str | None:
+        since = self._facts(run)["phase_since"]
+        return since.isoformat() if since else None
+
+    def get_detail(self, run: Run) -> str:
+        return self._facts(run)["detail"]
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, run: Run) -> dict:
+        facts = self._facts(run)
+        return {name: facts[name] for name in ("labels", "goal", "share", "round")}
+
+    @extend_schema_field(ScoreSerializer(allow_null=True))
+    def get_score(self, run: Run) -> dict | None:
+        return self._facts(run)["score"]
+
+
+class NewRunSerializer(serializers.Serializer):
+    """Everything but the project has a default: {"project": 1} alone makes a sensible draft."""
+
+    project = serializers.IntegerField()
+    kind = serializers.CharField(default=Run.Kind.DEVELOPMENT, help_text='"development".')
+    name = serializers.CharField(default="", allow_blank=True, max_length=120)
+    configuration = serializers.DictField(default=dict, help_text="What differs from the defaults that suit the project.")
+    start = serializers.BooleanField(default=False, help_text="Start at once, instead of leaving a draft.")
+
+
+class RoundRowSerializer(serializers.Serializer):
+    """One turn of the loop. Beside these fields: each metric (`accuracy`, `accuracy_low`, `accuracy_high`, `f1_macro`, ...)
+    and each phase's seconds (`seconds_training`, `seconds_predicting`, ...)."""
+
+    trial = serializers.IntegerField()
+    strategy = serializers.CharField()
+    batch_size = serializers.IntegerField()
+    fold = serializers.IntegerField()
+    repeat = serializers.IntegerField()
+    round = serializers.IntegerField()
+    labels = serializers.IntegerField()
+    pool = serializers.IntegerField()
+    test = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+_ERRORS = {
+    403: OpenApiResponse(OpenApiTypes.OBJECT, description="Your role in the project is not enough."),
+    404: OpenApiResponse(OpenApiTypes.OBJECT, description="No such run among your projects."),
+}
+_CHANGES = _ERRORS | {
+    409: OpenApiResponse(OpenApiTypes.OBJECT, description="The run is not in a state in which this can be done.")
+}
+
+
+def _controls(summary: str):
+    return extend_schema(summary=summary, request=None, responses={200: RunSerializer, **_CHANGES})
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="The runs of my projects",
+        parameters=[
+            OpenApiParameter("project", int, description="Only of this project."),
+            OpenApiParameter("status", str, description="Only in this status."),
+        ],
+    ),
+    retrieve=extend_schema(summary="One run, as it is now", responses={200: RunSerializer, **_ERRORS}),
+)
+@extend_schema(tags=["runs"])
+class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    queryset = Run.objects.none()
+    serializer_class = RunSerializer
+    lookup_value_converter = "int"
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return Run.objects.none()
+        runs = visible_runs(self.request.user).select_related("project", "created_by").defer("traceback")
+        for name, field in (("project", "project_id"), ("status", "status")):
+            if value := self.request.query_params.get(name):
+                if name == "project" and not value.isdigit():
+                    raise serializers.ValidationError({"project": ["Must be the id of a project."]})
+                runs = runs.filter(**{field: value})
+        return runs
+
+    def _run(self, minimum: Role = Role.VIEWER, *, writes: bool = False) -> Run:
+        return access_run(self.request.user, int(self.kwargs["pk"]), minimum, writes=writes)
+
+    def get_object(self) -> Run:
+        return self._run()
+
+    @extend_schema(
+        summary="Make a run, and start it if asked to", request=NewRunSerializer, responses={201: RunSerializer, **_ERRORS}
+    )
+    def create(self, request: Request) -> Response:
+        given = NewRunSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        project = access_project(request.user, data["project"], Role.MANAGER, writes=True)
+        try:
+            with transaction.atomic():
+                run = actions.create_run(request.user, project, data["kind"], data["configuration"], data["name"])
+                if data["start"]:
+                    actions.start_run(run, request.user)
+        except ConfigurationError as error:
+            raise _as_validation_error(error) from error
+        return Response(self.get_serializer(run).data, status=status.HTTP_201_CREATED)
+
+    def _control(self, function) -> Response:
+        run = self._run(Role.MANAGER, writes=True)
+        try:
+            function(run, self.request.user)
+        except actions.WrongState as error:
+            raise Conflict(str(error)) from error
+        except ConfigurationError as error:
+            raise _as_validation_error(error) from error
+        run.refresh_from_db(fields=["status", "started_at", "stop_requested", "error"])
+        return Response(self.get_serializer(run).data)
+
+    @_controls("Start a draft")
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, pk: int) -> Response:
+        return self._control(actions.start_run)
+
+    @_controls("Pause: nothing more is trained or asked")
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: int) -> Response:
+        return self._control(actions.pause_run)
+
+    @_controls("Resume a paused run")
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: int) -> Response:
+        return self._control(actions.resume_run)
+
+    @_controls("End the run with what it has")
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: int) -> Response:
+        return self._control(actions.stop_run)
+
+    @_controls("Go on after a failure, from the last round")
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: int) -> Response:
+        return self._control(actions.retry_run)
+
+    @extend_schema(
+        summary="One row per round",
+        parameters=[OpenApiParameter("format", str, enum=["csv"], description="csv: all rows as a file.")],
+        responses={
+            (200, "application/json"): RoundRowSerializer(many=True),
+            (200, "text/csv"): OpenApiTypes.STR,
+            **_ERRORS,
+        },
+    )
+    @action(detail=True)
+    def rounds(self, request: Request, pk: int) -> HttpResponseBase:
+        run = self._run()
+        if _format(request, {"csv", "json"}) == "csv":
+            return downloads.as_response(downloads.metrics_csv(run))
+        rows = Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(list(downloads.round_rows(page)))
+
+    @extend_schema(summary="The result, so far or final", responses={200: OpenApiTypes.OBJECT, **_ERRORS})
+    @action(detail=True)
+    def report(self, request: Request, pk: int) -> Response:
+        return Response(reports.report(self._run()))
+
+    @extend_schema(
+        summary="The model: a scikit-learn pipeline that takes raw items, in skops format",
+        parameters=[
+            OpenApiParameter("format", str, enum=["skops", "zip", "card"], description="zip: with card, example and requirements. card: the model card."),
+        ],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **_CHANGES},
+    )  # fmt: skip
+    @action(detail=True)
+    def model(self, request: Request, pk: int) -> HttpResponseBase:
+        make = {"skops": downloads.model_file, "zip": downloads.bundle, "card": downloads.model_card}
+        chosen = _format(request, set(make)) or "skops"
+        run = self._run()
+        try:
+            return downloads.as_response(make[chosen](run))
+        except downloads.NothingYet as error:
+            raise Conflict(str(error)) from error
+
+    @extend_schema(
+        summary="Every item with its labels and its prediction, as CSV",
+        responses={(200, "text/csv"): OpenApiTypes.STR, **_ERRORS},
+    )
+    @action(detail=True)
+    def data(self, request: Request, pk: int) -> HttpResponseBase:
+        return downloads.as_response(downloads.data_csv(self._run()))
+
+
+def _format(request: Request, allowed: set[str]) -> str:
+    wanted = request.query_params.get("format", "")
+    if wanted and wanted not in allowed:
+        raise serializers.ValidationError({"format": [f"Must be one of {', '.join(sorted(allowed))}; got {wanted!r}."]})
+    return wanted
+
+
+def _as_validation_error(error: ConfigurationError) -> serializers.ValidationError:
+    """`{"configuration.learner.C": ["..."]}`: the field where it stands in the request."""
+    return serializers.ValidationError(
+        {
+            field if field.split(".")[0] in _OWN_FIELDS else f"configuration.{field}": texts
+            for field, texts in error.errors.items()
+        }
+    )
+
+
+router = SimpleRouter()
+router.register("runs", RunViewSet, basename="api-run")
+urlpatterns = router.urls

@@ -2,14 +2,16 @@
 
 from django.urls import path
 
-from learning import views
+from learning.views import distilling, forms, results
 
 urlpatterns = [
-    path("distilling/", views.distilling, name="distilling"),
-    path("distilling/<int:run_id>/", views.run, name="run"),
-    path("distilling/<int:run_id>/state/", views.state, name="run-state"),
-    path("distilling/<int:run_id>/results/", views.results, name="results"),
-    path("distilling/<int:run_id>/<slug:action>/", views.act, name="run-action"),
-    path("projects/<int:project_id>/runs/", views.runs, name="runs"),
-    path("projects/<int:project_id>/runs/new/", views.run_new, name="run-new"),
+    path("distilling/", distilling.distilling, name="distilling"),
+    path("distilling/<int:run_id>/", distilling.run, name="run"),
+    path("distilling/<int:run_id>/state/", distilling.state, name="run-state"),
+    path("distilling/<int:run_id>/results/", results.results, name="results"),
+    path("distilling/<int:run_id>/download/<str:what>", results.download, name="run-download"),
+    path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
+    path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
+    path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),
+    path("projects/<int:project_id>/runs/new/forecast/", forms.run_forecast, name="run-forecast"),
 ]

@@ -1,0 +1,226 @@
+"""The form of a new run, made from the engine's declarations: a new learner or strategy needs no line here.
+
+The fields only shape the text that a browser sends; what is allowed is decided by `learning.configuration.validate`, so that
+the page and REST refuse the same things with the same words.
+"""
+
+from collections.abc import Iterator
+
+from django import forms
+
+from learning import engine
+from learning.configuration import MODES, ORACLES, ConfigurationError, suggest, validate
+from projects.models import Project
+
+_SECTIONS = {"features": "Features", "learner": "Learner", "strategy": "Strategy"}
+_PLAIN = {
+    "batch_size": (
+        "Batch size",
+        "How many items are asked for between two trainings.",
+    ),
+    "seed_size": ("Seed size", "How many labels, drawn at random, the learner starts with. Labels that are there count."),
+    "test_ratio": (
+        "Test share",
+        "The share of all items drawn at random to measure the model: 0.2 is one in five. Never trained on.",
+    ),
+    "exploration": (
+        "Exploration share",
+        "The share of each batch that is drawn at random, to compare the strategy with chance. 0.1 is one in ten; 0 is none.",
+    ),
+    "quorum": (
+        "Quorum",
+        "The share of a batch that must be answered before the learner goes on: one absent person stops nobody.",
+    ),
+    "random_state": ("Random state", "Every random choice comes from this number: the same number, the same run."),
+}
+_WHOLE = {"batch_size", "seed_size", "random_state"}
+
+
+def entries(section: str, modality: str) -> list[tuple[str, type]]:
+    """(name, class) of what this section offers for these items."""
+    registry = {"features": engine.features, "learner": engine.learners, "strategy": engine.strategies}[section]
+    return [(entry.name, entry) for entry in registry if section != "features" or entry.modality == modality]
+
+
+def _criteria() -> list[tuple[str, type]]:
+    return [(entry.name, entry) for entry in engine.criteria]
+
+
+class RunForm(forms.Form):
+    """One field per setting: `batch_size`, `learner` (the choice), `learner.svc.C` (a parameter of one choice),
+    `stop.budget` (whether), `stop.budget.labels`."""
+
+    name = forms.CharField(max_length=120, required=False, help_text="For the lists; leave it empty for a number.")
+
+    def __init__(self, project: Project, *args, configuration: dict | None = None, **kwargs) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.project = project
+        self.start_from = configuration or suggest(project)
+        self.configuration: dict | None = None
+        self._add_datasets()
+        for section, label in _SECTIONS.items():
+            self._add_section(section, label)
+        for name, (label, text) in _PLAIN.items():
+            kind = forms.IntegerField if name in _WHOLE else forms.FloatField
+            attrs = {"step": "1" if name in _WHOLE else "any", "min": 0}
+            self._add(
+                name, kind(label=label, help_text=text, required=False, widget=forms.NumberInput(attrs)), self.start_from[name]
+            )
+        for name, label, choices in (("mode", "Mode", MODES), ("oracle", "Oracle", ORACLES)):
+            options = [(key, text) for key, text in choices.items()]
+            field = forms.ChoiceField(label=label, choices=options, widget=forms.RadioSelect, required=False)
+            self._add(name, field, self.start_from[name])
+        self._add_criteria()
+        for name, field in self.fields.items():
+            if field.help_text:
+                field.widget.attrs.setdefault("aria-describedby", f"id_{name}_helptext")
+
+    # --- Fields out of declarations
+
+    def _add(self, name: str, field: forms.Field, initial: object) -> None:
+        field.initial = initial
+        self.fields[name] = field
+
+    def _add_datasets(self) -> None:
+        finished = list(self.project.datasets.filter(status="finished").order_by("pk").values_list("pk", "name", "imported"))
+        if len(finished) > 1:
+            options = [(pk, f"{name} ({imported:,} items)") for pk, name, imported in finished]
+            field = forms.TypedMultipleChoiceField(
+                label="Data sets", choices=options, coerce=int, required=False, widget=forms.CheckboxSelectMultiple,
+                help_text="None ticked: all of them.",
+            )  # fmt: skip
+            self._add("datasets", field, self.start_from.get("datasets", []))
+
+    def _add_section(self, section: str, label: str) -> None:
+        chosen = self.start_from[section]
+        found = entries(section, self.project.modality)
+        options = [(name, entry.label) for name, entry in found]
+        self._add(
+            section, forms.ChoiceField(label=label, choices=options, widget=forms.RadioSelect, required=False), chosen["name"]
+        )
+        for name, entry in found:
+            for parameter in entry.parameters:
+                given = chosen if name == chosen["name"] else {}
+                self._add(
+                    f"{section}.{name}.{parameter.name}", _field_of(parameter), given.get(parameter.name, parameter.default)
+                )
+
+    def _add_criteria(self) -> None:
+        given = {criterion["name"]: criterion for criterion in self.start_from["stop"]}
+        for name, entry in _criteria():
+            self._add(f"stop.{name}", forms.BooleanField(label=entry.label, help_text=entry.help, required=False), name in given)
+            for parameter in entry.parameters:
+                value = given.get(name, {}).get(parameter.name, parameter.default)
+                self._add(f"stop.{name}.{parameter.name}", _field_of(parameter), value)
+
+    # --- From fields to a configuration
+
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        for name in list(self.errors):
+            if not self._counts(name, cleaned):
+                del self.errors[name]
+        if self.errors:
+            return cleaned
+        try:
+            self.configuration = validate(self.project, self._partial(cleaned))
+        except ConfigurationError as error:
+            for dotted, texts in error.errors.items():
+                self.add_error(self._field_for(dotted, cleaned), texts)
+        return cleaned
+
+    def _counts(self, name: str, cleaned: dict) -> bool:
+        """Is this a field of the chosen entry (or of no entry)? What stands in the others is not looked at."""
+        section, *rest = name.split(".")
+        if len(rest) == 2 and section in _SECTIONS:
+            return rest[0] == (cleaned.get(section) or self.start_from[section]["name"])
+        if len(rest) == 2 and section == "stop":
+            return bool(cleaned.get(f"stop.{rest[0]}"))
+        return True
+
+    def _partial(self, cleaned: dict) -> dict:
+        partial = {name: cleaned[name] for name in (*_PLAIN, "mode", "oracle") if cleaned.get(name) not in (None, "")}
+        if cleaned.get("datasets"):
+            partial["datasets"] = cleaned["datasets"]
+        for section in _SECTIONS:
+            name = cleaned.get(section) or self.start_from[section]["name"]
+            partial[section] = {"name": name, **self._parameters(f"{section}.{name}.", cleaned)}
+        self._criteria = [name for name, _ in _criteria() if cleaned.get(f"stop.{name}")]
+        partial["stop"] = [{"name": name, **self._parameters(f"stop.{name}.", cleaned)} for name in self._criteria]
+        return partial
+
+    def _parameters(self, prefix: str, cleaned: dict) -> dict:
+        found = {key.removeprefix(prefix): value for key, value in cleaned.items() if key.startswith(prefix)}
+        return {key: value for key, value in found.items() if value not in (None, "")}
+
+    def _field_for(self, dotted: str, cleaned: dict) -> str | None:
+        """The form's field that a message belongs to; None: the summary."""
+        section, *rest = dotted.split(".")
+        if section in _SECTIONS and rest:
+            dotted = f"{section}.{cleaned.get(section) or self.start_from[section]['name']}.{rest[0]}"
+        elif section == "stop" and rest and rest[0].isdigit():
+            dotted = ".".join(["stop", self._criteria[int(rest[0])], *rest[1:]])
+        return dotted if dotted in self.fields else None
+
+    # --- For the template
+
+    def sections(self) -> Iterator[dict]:
+        for section in _SECTIONS:
+            yield self._section(section)
+
+    def _section(self, section: str) -> dict:
+        chosen = self[section].value()
+        return {"name": section, "field": self[section], "options": [
+            {
+                "value": name,
+                "label": entry.label,
+                "help": entry.help,
+                "checked": name == chosen,
+                "batch_aware": getattr(entry, "batch_aware", False),
+                "reference": getattr(entry, "reference", ""),
+                "fields": [self[f"{section}.{name}.{p.name}"] for p in entry.parameters],
+            }
+            for name, entry in entries(section, self.project.modality)
+        ]}  # fmt: skip
+
+    def features_section(self) -> dict:
+        return self._section("features")
+
+    def learner_section(self) -> dict:
+        return self._section("learner")
+
+    def strategy_section(self) -> dict:
+        return self._section("strategy")
+
+    def batch_aware(self) -> list[str]:
+        """The strategies that choose a batch as a whole."""
+        return [entry.label for _, entry in entries("strategy", self.project.modality) if getattr(entry, "batch_aware", False)]
+
+    def criteria(self) -> list[dict]:
+        return [
+            {"switch": self[f"stop.{name}"], "fields": [self[f"stop.{name}.{p.name}"] for p in entry.parameters]}
+            for name, entry in _criteria()
+        ]
+
+    def problems(self) -> list[dict]:
+        """For the summary at the top: every message, with the field that it leads to."""
+        return [
+            {"field": self[name] if name != "__all__" else None, "text": text}
+            for name, texts in self.errors.items()
+            for text in texts
+        ]
+
+
+def _field_of(parameter) -> forms.Field:
+    common = {"label": parameter.label, "help_text": parameter.help, "required": False}
+    if parameter.kind == "choice":
+        return forms.ChoiceField(choices=[(str(value), text) for value, text in parameter.choices], **common)
+    if parameter.kind == "bool":
+        return forms.BooleanField(**common)
+    if parameter.kind == "text":
+        return forms.CharField(**common)
+    limits = {"min": parameter.minimum, "max": parameter.maximum, "step": "1" if parameter.kind == "int" else "any"}
+    widget = forms.NumberInput({key: value for key, value in limits.items() if value is not None})
+    if parameter.default is None:
+        widget.attrs["placeholder"] = "no limit"
+    return (forms.IntegerField if parameter.kind == "int" else forms.FloatField)(widget=widget, **common)

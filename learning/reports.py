@@ -1,0 +1,186 @@
+"""The result of a run as plain data: what the results page shows and what `/api/runs/<id>/report/` answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from django.db.models import Avg, Count, Q
+
+from annotation.models import Annotation, Purpose, Query
+from learning.metric_names import metric_label
+from learning.models import ModelFile, Round, Run, Trial
+from learning.state import live, main_metric
+from projects.models import Label
+
+LOWER_IS_BETTER = {"log_loss", "ece", "brier", "brier_score", "calibration_error"}
+TOP_CONFUSIONS = 15
+
+
+def report(run: Run) -> dict:
+    """Finished or not: what there is so far. `run.project` must be loaded."""
+    trial = run.trials.first()
+    rounds = list(trial.rounds.order_by("number")) if trial else []
+    facts = live([run])[run.pk]
+    scored = [row for row in rounds if row.metrics]
+    labels = class_labels(run)
+    confusion = scored[-1].confusion if scored else []
+    return {
+        "run": run.pk,
+        "name": str(run),
+        "kind": run.kind,
+        "project": facts["project"],
+        "status": run.status,
+        "final": facts["over"],
+        "stop_reason": run.stop_reason,
+        "error": run.error,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "labels": facts["labels"],
+        "rounds": len(rounds),
+        "pool": facts["pool"],
+        "main_metric": main_metric(run),
+        "last": _scores(scored[-1]) if scored else None,
+        "best": _best(scored, main_metric(run)),
+        "classes": labels,
+        "confusion": confusion,
+        "per_class": per_class(confusion, labels),
+        "top_confusions": top_confusions(confusion, labels),
+        "people": _people(trial) if trial else [],
+        "purposes": _purposes(trial) if trial else [],
+        "timing": timing(rounds),
+        "stopping": rounds[-1].stopping if rounds else [],
+        "has_model": bool(trial) and ModelFile.objects.filter(trial=trial).exists(),
+        "configuration": run.configuration,
+        "versions": run.versions,
+        "fingerprint": run.fingerprint,
+    }
+
+
+def class_labels(run: Run) -> list[dict]:
+    """The labels in the order in which the learner numbers them: the rows and columns of the confusion matrix."""
+    found = {label.pk: label for label in Label.objects.filter(pk__in=run.classes)}
+    return [
+        {
+            "id": pk,
+            "name": found[pk].name if pk in found else f"(label {pk})",
+            "color": found[pk].color if pk in found else "#888888",
+        }
+        for pk in run.classes
+    ]
+
+
+def _scores(row: Round) -> dict:
+    metrics = [{"name": name, "label": metric_label(name), **score} for name, score in row.metrics.items()]
+    return {"round": row.number, "labels": row.n_labeled, "n_test": row.n_test, "metrics": metrics}
+
+
+def _best(rounds: Sequence[Round], metric: str) -> dict | None:
+    """The round that was best by the main metric; of equals the earliest, which took the fewest labels."""
+    measured = [row for row in rounds if row.metrics.get(metric, {}).get("value") is not None]
+    if not measured:
+        return None
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return _scores(min(measured, key=lambda row: (sign * row.metrics[metric]["value"], row.number)))
+
+
+def per_class(confusion: Sequence[Sequence[int]], labels: Sequence[dict]) -> list[dict]:
+    """Precision, recall and F1 of each class, and how many test items are of it; None where nothing can be said."""
+    matrix = _matrix(confusion, len(labels))
+    hits, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    rows = []
+    for i, label in enumerate(labels[: len(matrix)]):
+        rows.append(
+            {
+                "label": label["id"],
+                "name": label["name"],
+                "color": label["color"],
+                "precision": _ratio(hits[i], predicted[i]),
+                "recall": _ratio(hits[i], support[i]),
+                "f1": _ratio(2 * hits[i], support[i] + predicted[i]),
+                "support": int(support[i]),
+                "predicted": int(predicted[i]),
+            }
+        )
+    return rows
+
+
+def top_confusions(confusion: Sequence[Sequence[int]], labels: Sequence[dict]) -> list[dict]:
+    """Which class is taken for which other, most often first; `share` is of the true class's test items."""
+    matrix = _matrix(confusion, len(labels))
+    support = matrix.sum(axis=1)
+    errors = matrix.copy()
+    np.fill_diagonal(errors, 0)
+    order = np.argsort(-errors, axis=None, kind="stable")[:TOP_CONFUSIONS]
+    pairs = [divmod(int(place), len(matrix)) for place in order] if len(matrix) else []
+    return [
+        {
+            "true": labels[i]["name"],
+            "predicted": labels[j]["name"],
+            "n": int(errors[i, j]),
+            "share": _ratio(errors[i, j], support[i]),
+        }
+        for i, j in pairs
+        if errors[i, j]
+    ]
+
+
+def _matrix(confusion: Sequence[Sequence[int]], n_labels: int) -> np.ndarray:
+    """Square and no larger than the labels that have a name (a label may have been added since that round)."""
+    size = min(len(confusion), n_labels)
+    return np.array([row[:size] for row in confusion[:size]], dtype=np.int64).reshape(size, size)
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return float(part) / float(whole) if whole else None
+
+
+def _people(trial: Trial) -> list[dict]:
+    """Who gave how many labels to this run's queries, and how long one took."""
+    mine = Annotation.objects.filter(query__trial=trial, current=True, withdrawn_at=None).order_by()
+    rows = mine.values_list("user__username").annotate(
+        given=Count("pk", filter=Q(skipped=False)),
+        passed=Count("pk", filter=Q(skipped=True)),
+        pace=Avg("seconds", filter=Q(skipped=False)),
+    )
+    people = [{"name": name, "labels": n, "skipped": skipped, "seconds": seconds} for name, n, skipped, seconds in rows]
+    known = trial.queries.filter(wanted=0, status=Query.Status.ANSWERED).count()
+    if known:
+        people.append({"name": "", "labels": known, "skipped": 0, "seconds": None})
+    return sorted(people, key=lambda person: (-person["labels"], person["name"]))
+
+
+def _purposes(trial: Trial) -> list[dict]:
+    """What was asked for, why, and what became of it."""
+    wanted = ~Q(status=Query.Status.WITHDRAWN) | Q(in_batch=True)
+    given_up = Q(status__in=[Query.Status.SKIPPED, Query.Status.DISPUTED])
+    rows = (
+        trial.queries.order_by()
+        .values_list("purpose")
+        .annotate(
+            asked=Count("pk", filter=wanted),
+            answered=Count("pk", filter=Q(status=Query.Status.ANSWERED)),
+            given_up=Count("pk", filter=given_up),
+        )
+    )
+    found = {purpose: counts for purpose, *counts in rows}
+    names = ("asked", "answered", "given_up")
+    return [
+        {"purpose": purpose.value, "label": purpose.label, **dict(zip(names, found[purpose], strict=True))}
+        for purpose in Purpose
+        if purpose in found
+    ]
+
+
+def timing(rounds: Sequence[Round]) -> dict:
+    """Seconds by phase over all rounds; `share_outside` is what went neither into fit, nor predict, nor select."""
+    phases: dict[str, float] = {}
+    for row in rounds:
+        for phase, seconds in row.timings.items():
+            phases[phase] = phases.get(phase, 0.0) + seconds
+    total = sum(phases.values())
+    inside = sum(phases.get(phase, 0.0) for phase in ("training", "predicting", "selecting"))
+    return {
+        "phases": phases,
+        "seconds": total,
+        "seconds_per_round": total / len(rounds) if rounds else None,
+        "share_outside": 1 - inside / total if total else None,
+    }

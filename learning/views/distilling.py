@@ -1,0 +1,167 @@
+"""What the learners do right now: all runs, one run, and the buttons."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from learning import actions, workers
+from learning.access import access_run, visible_runs
+from learning.configuration import ConfigurationError
+from learning.metric_names import metric_label
+from learning.models import Round, Run
+from learning.state import live, main_metric, rounds_since, version
+from projects.access import project_page
+from projects.models import Project, Role
+
+_OVER = [Run.Status.FINISHED, Run.Status.STOPPED]
+_PER_PAGE = 25
+_EVENTS = 50
+# name -> (function, words of the button, statuses in which it is offered, what it says when done)
+ACTIONS = {
+    "start": (actions.start_run, "Start", {"draft"}, "started"),
+    "pause": (actions.pause_run, "Pause", {"queued", "running"}, "paused"),
+    "resume": (actions.resume_run, "Resume", {"paused"}, "resumed"),
+    "retry": (actions.retry_run, "Try again", {"failed"}, "being tried again"),
+    "stop": (actions.stop_run, "Stop", {"queued", "running", "paused"}, "stopping"),
+    "delete": (actions.delete_draft, "Delete the draft", {"draft"}, "deleted"),
+}
+CONFIRM = {
+    "stop": "Stop this run for good? What was labelled is learnt once more, the model is kept, and nothing more is asked.",
+    "delete": "Delete this draft? Nothing was labelled for it.",
+}
+
+
+@login_required
+def distilling(request: HttpRequest) -> HttpResponse:
+    return _list(request, visible_runs(request.user), "learning/distilling.html", {})
+
+
+@login_required
+@project_page()
+def runs(request: HttpRequest, project: Project) -> HttpResponse:
+    return _list(request, project.runs.all(), "learning/runs.html", {"project": project})
+
+
+def _list(request: HttpRequest, found, template: str, context: dict) -> HttpResponse:
+    """The page; with `?version=` the list alone, or 204 (which htmx leaves alone) while there is nothing new to show."""
+    found = found.select_related("project").defer("traceback", "versions", "classes")
+    # What moves is always in sight; what is over is paged.
+    current = list(found.exclude(status__in=_OVER))
+    over = Paginator(found.filter(status__in=_OVER), _PER_PAGE).get_page(request.GET.get("page"))
+    facts = live([*current, *over])
+    now = {
+        "current": [facts[run.pk] for run in current],
+        "over": [facts[run.pk] for run in over],
+        "workers": workers.alive(),
+        "page": over.number,
+    }
+    mark = version(now)
+    if request.GET.get("version") == mark:
+        return HttpResponse(status=204)
+    context = {
+        **context,
+        **now,
+        "pages": over,
+        "version": mark,
+        "now": timezone.now(),
+        "needs_worker": any(r["active"] for r in now["current"]),
+    }
+    partial = "version" in request.GET
+    return render(request, "learning/_runs.html" if partial else template, context)
+
+
+@login_required
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = access_run(request.user, run_id)
+    state = _state(run)
+    data = {
+        "rounds": rounds_since(run, 0),
+        "main_metric": main_metric(run),
+        "metrics": state["metrics"],
+        "version": version(state),
+    }
+    return render(request, "learning/run.html", {**_context(request, run, state), "data": data})
+
+
+@login_required
+def state(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What is new since the reader's last look: rounds after `since`, and the panels of the page, unless `version` is current."""
+    run = access_run(request.user, run_id)
+    facts = _state(run)
+    mark = version(facts)
+    if request.GET.get("version") == mark:
+        return HttpResponse(status=204)
+    since = request.GET.get("since", "")
+    context = _context(request, run, facts)
+    return JsonResponse(
+        {
+            "version": mark,
+            "now": timezone.now(),
+            "state": facts,
+            "rounds": rounds_since(run, int(since) if since.isdigit() else 0),
+            "panels": {name: render_to_string(f"learning/run/_{name}.html", context, request) for name in PANELS},
+        }
+    )
+
+
+PANELS = ("status", "actions", "facts", "notices", "side", "log")
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, run_id: int, action: str) -> HttpResponse:
+    if action not in ACTIONS:
+        raise Http404("No such action.")
+    run = access_run(request.user, run_id, Role.MANAGER, writes=True)
+    function, _, _, done = ACTIONS[action]
+    try:
+        function(run, request.user)
+    except (actions.WrongState, ConfigurationError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{run} is {done}.")
+        if action == "delete":
+            return redirect("runs", run.project_id)
+    return redirect("run", run.pk)
+
+
+def _state(run: Run) -> dict:
+    """All that the page of one run shows, but for the rounds of the chart."""
+    facts = live([run])[run.pk]
+    last = Round.objects.filter(trial__run=run).order_by("number").last()
+    events = run.events.select_related("user")[:_EVENTS]
+    return facts | {
+        "workers": workers.alive(),
+        "stopping": last.stopping if last else [],
+        "metrics": [{"name": name, "label": metric_label(name)} for name in (last.metrics if last else {})],
+        "test_scored": last.n_test if last else 0,
+        "traceback": run.traceback,
+        "stop_requested": run.stop_requested,
+        "events": [
+            {"id": e.pk, "level": e.level, "message": e.message, "at": e.created_at, "user": e.user.username if e.user else ""}
+            for e in events
+        ],
+    }
+
+
+def _context(request: HttpRequest, run: Run, facts: dict) -> dict:
+    manages = run.project.role.rank >= Role.MANAGER.rank and not run.project.archived_at
+    offered = [
+        {"name": name, "label": label, "confirm": CONFIRM.get(name, "")}
+        for name, (_, label, statuses, _) in ACTIONS.items()
+        if manages and run.status in statuses and not (run.stop_requested and name != "retry")
+    ]
+    return {
+        "run": run,
+        "project": run.project,
+        "r": facts,
+        "offered": offered,
+        "manages": manages,
+        "may_label": run.project.role.rank >= Role.ANNOTATOR.rank and facts["open"] > 0 and facts["active"],
+        "now": timezone.now(),
+    }

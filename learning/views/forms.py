@@ -1,0 +1,76 @@
+"""The form of a new run."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from learning.actions import WrongState, create_run, delete_draft, start_run
+from learning.configuration import ConfigurationError, forecast
+from learning.forms import RunForm
+from learning.models import Run
+from projects.access import project_page
+from projects.models import Project, Role
+
+
+@login_required
+@project_page(Role.MANAGER, writes=True)
+def run_new(request: HttpRequest, project: Project) -> HttpResponse:
+    """`?from=<run>` begins with the settings of an earlier run; a draft is then replaced by what is saved."""
+    source = _source(request, project)
+    form = _form(request, project, source)
+    if request.method == "POST" and form.is_valid():
+        start = request.POST.get("then") != "draft"
+        try:
+            run = _save(request, project, form, source, start=start)
+        except (ConfigurationError, WrongState) as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"{run} is started." if start else f"{run} is saved as a draft: start it when you like.")
+            return redirect("run", run.pk)
+    return render(
+        request,
+        "learning/run_new.html",
+        {"project": project, "form": form, "source": source, **_forecast(project, form)},
+        status=422 if form.errors else 200,
+    )
+
+
+@login_required
+@require_POST
+@project_page(Role.MANAGER)
+def run_forecast(request: HttpRequest, project: Project) -> HttpResponse:
+    """What these settings would mean, while they are being chosen; writes nothing."""
+    form = _form(request, project, None)
+    form.is_valid()
+    return render(request, "learning/_forecast.html", {"project": project, "form": form, **_forecast(project, form)})
+
+
+def _form(request: HttpRequest, project: Project, source: Run | None) -> RunForm:
+    initial = {"name": source.name} if source else None
+    data = request.POST if request.method == "POST" else None
+    return RunForm(project, data, configuration=source.configuration if source else None, initial=initial)
+
+
+def _source(request: HttpRequest, project: Project) -> Run | None:
+    wanted = request.GET.get("from", "")
+    return get_object_or_404(Run, pk=int(wanted), project=project) if wanted.isdigit() else None
+
+
+def _save(request: HttpRequest, project: Project, form: RunForm, source: Run | None, *, start: bool) -> Run:
+    with transaction.atomic():
+        run = create_run(request.user, project, Run.Kind.DEVELOPMENT, form.configuration, form.cleaned_data["name"])
+        if start:
+            start_run(run, request.user)
+        if source and source.status == Run.Status.DRAFT:
+            delete_draft(source, request.user)
+    return run
+
+
+def _forecast(project: Project, form: RunForm) -> dict:
+    configuration = form.configuration if form.is_bound else form.start_from
+    if configuration is None:
+        return {"forecast": None}
+    return {"forecast": forecast(project, configuration), "configuration": configuration}
