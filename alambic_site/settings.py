@@ -5,10 +5,11 @@ VAR_DIR holds all state of an installation: the database, uploads, prepared feat
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 
-from alambic_site.env import env_bool, env_int, env_list, secret_key
+from alambic_site.env import env_bool, env_int, env_list, redis_socket, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").expanduser().resolve()
@@ -106,7 +107,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and RQ: jobs only, nothing that cannot be rebuilt from the database
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{VAR_DIR / 'redis' / 'redis.sock'}"
+REDIS_SOCKET = redis_socket(VAR_DIR)
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(REDIS_SOCKET))}"
 _QUEUE = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 3}}
 # "learning": the loops of development runs; "imports": files. A worker serves both, in this order.
 RQ_QUEUES = {"learning": _QUEUE, "imports": _QUEUE}

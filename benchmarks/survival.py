@@ -119,7 +119,8 @@ def measure(server: Server) -> None:
         time.sleep(0.2)
     assert state["status"] == "finished", state
     configuration = {
-        "oracle": "known", "seed_size": 60, "batch_size": 20, "strategy": {"name": "k_center"}, "stop": [{"name": "budget", "labels": 300}],
+        "oracle": "known", "seed_size": 60, "batch_size": 20,
+        "strategy": {"name": "k_center"}, "stop": [{"name": "budget", "labels": 300}],
     }  # fmt: skip
 
     def start() -> int:
@@ -128,7 +129,7 @@ def measure(server: Server) -> None:
             "kind": "development",
             "project": project,
             "start": True,
-            "configuration": configuration | {"random_state": random_state},
+            "configuration": configuration,
         }
         return server.call("runs/", body)["id"]
 
@@ -157,8 +158,11 @@ def measure(server: Server) -> None:
         went_on = time.monotonic() - killed_at
         status = ended(run)
         same = server.curve(run) == server.curve(twin)
-        print(f"killed {killed} {'redis' if what == 'redis' else 'worker'} processes in {before[0]:<10} ({'caught' if reached else 'MISSED'}): "
-              f"next round committed after {went_on:4.1f} s, {status}, {'same curve' if same else 'CURVE DIFFERS'}")  # fmt: skip
+        who = "Redis" if what == "redis" else "worker"
+        print(
+            f"killed {killed} {who} processes in {before[0]:<10} ({'caught' if reached else 'MISSED'}): next round after "
+            f"{went_on:4.1f} s, {status}, {'same curve' if same else 'CURVE DIFFERS'}"
+        )
 
 
 def wait_for(server: Server, run: int, phase: str, rounds: int) -> bool:

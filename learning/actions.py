@@ -109,8 +109,10 @@ def log(run: Run, message: str, *, user: User | None = None, level: str = Event.
 
 def _become(run: Run, target: Status, allowed: set[Status], done: str, **fields) -> None:
     """One conditional UPDATE: two clicks at once do a thing once."""
-    changed = Run.objects.filter(pk=run.pk, status__in=allowed, stop_requested=False).update(status=target, **fields)
-    if changed != 1:
+    changed = Run.objects.filter(pk=run.pk, status__in=allowed)
+    if Status.FAILED not in allowed:  # a run that failed while it was stopping may be tried again, and then stops
+        changed = changed.filter(stop_requested=False)
+    if changed.update(status=target, **fields) != 1:
         run.refresh_from_db()
         raise WrongState(_sentence(run, done))
     run.status = target

@@ -23,7 +23,9 @@ def advance(trial_id: int) -> None:
         return
     with leases.heartbeat(trial, token):
         while True:
-            trial = Trial.objects.select_related("run__project").get(pk=trial_id)
+            trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
+            if trial is None:  # its project was deleted
+                return
             try:
                 Loop(trial, token).run_until_blocked()
             except (leases.LeaseLost, StalePhase):
@@ -37,7 +39,9 @@ def advance(trial_id: int) -> None:
 
 def _fail(trial_id: int, token: str, error: Exception) -> None:
     logger.exception("trial %s failed", trial_id)
-    trial = Trial.objects.select_related("run").get(pk=trial_id)
+    trial = Trial.objects.select_related("run").filter(pk=trial_id).first()
+    if trial is None:
+        return
     known = isinstance(error, EngineError)
     text = (
         str(error)

@@ -262,6 +262,8 @@ class Loop:
 
     def _candidates(self, unlabeled: np.ndarray) -> np.ndarray:
         """Positions that may be asked: not labelled, not answered or given up, not on somebody's screen."""
+        if self._known_answers_all:  # what was asked is labelled: nothing hangs in between
+            return np.flatnonzero(unlabeled)
         mask = unlabeled.copy()
         mask[self._positions_of(self.trial.queries.filter(status__in=_GONE))] = False
         mask[self._pending] = False
@@ -270,6 +272,8 @@ class Loop:
     @property
     def _pending(self) -> np.ndarray:
         """On somebody's screen, or half answered: part of the batch that is being asked, whatever the new ranking says."""
+        if self._known_answers_all:
+            return np.empty(0, dtype=np.int64)
         now = timezone.now()
         held = Assignment.objects.filter(query__trial=self.trial, query__status=Query.Status.OPEN)
         leased = held.filter(state=Assignment.State.LEASED, leased_until__gt=now)

@@ -1,7 +1,6 @@
 """People, a project and a real Redis, for every test."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -15,7 +14,7 @@ from projects.models import Label, Membership, Project, Role, User
 @pytest.fixture(scope="session", autouse=True)
 def redis_server():
     """A real Redis of this test process alone; its folder and all of VAR_DIR go with the session."""
-    server = RedisServer(Path(settings.VAR_DIR) / "redis")
+    server = RedisServer(settings.REDIS_SOCKET.parent, settings.REDIS_SOCKET)
     server.start()
     yield server
     server.stop()

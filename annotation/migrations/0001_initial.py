@@ -5,67 +5,122 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Annotation',
+            name="Annotation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.JSONField(help_text='In the stored form of the task type; null: skipped.', null=True)),
-                ('seconds', models.FloatField(null=True)),
-                ('skipped', models.BooleanField(default=False)),
-                ('extra', models.BooleanField(default=False, help_text='Came when the item had all its answers already.')),
-                ('flagged', models.BooleanField(default=False)),
-                ('comment', models.TextField(blank=True)),
-                ('current', models.BooleanField(default=True)),
-                ('token', models.CharField(help_text='Chosen by the client: a repeated submit counts once.', max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('withdrawn_at', models.DateTimeField(help_text='Undone by its author.', null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.JSONField(help_text="In the stored form of the task type; null: skipped.", null=True)),
+                ("seconds", models.FloatField(null=True)),
+                ("skipped", models.BooleanField(default=False)),
+                ("extra", models.BooleanField(default=False, help_text="Came when the item had all its answers already.")),
+                ("flagged", models.BooleanField(default=False)),
+                ("comment", models.TextField(blank=True)),
+                ("current", models.BooleanField(default=True)),
+                (
+                    "token",
+                    models.CharField(
+                        help_text="Chosen by the client: a repeated submit counts once.", max_length=64, unique=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("withdrawn_at", models.DateTimeField(help_text="Undone by its author.", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slot', models.PositiveSmallIntegerField(null=True)),
-                ('state', models.CharField(choices=[('leased', 'Leased'), ('submitted', 'Submitted'), ('skipped', 'Skipped'), ('extra', 'Extra answer')], default='leased', max_length=10)),
-                ('leased_until', models.DateTimeField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slot", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("leased", "Leased"),
+                            ("submitted", "Submitted"),
+                            ("skipped", "Skipped"),
+                            ("extra", "Extra answer"),
+                        ],
+                        default="leased",
+                        max_length=10,
+                    ),
+                ),
+                ("leased_until", models.DateTimeField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
-            name='Query',
+            name="Query",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round_number', models.PositiveIntegerField(help_text='The round that asked; 0 for seed and test.')),
-                ('purpose', models.CharField(choices=[('seed', 'Seed: drawn at random, so that the learner can start'), ('test', 'Test: drawn at random, to measure the learner; it never learns from it'), ('query', 'Query: chosen by the strategy'), ('random', 'Exploration: drawn at random, to compare the strategy with chance'), ('check', 'Check: drawn at random, to prove the accuracy of automatic labels')], max_length=10)),
-                ('strategy', models.CharField(blank=True, max_length=60)),
-                ('score', models.FloatField(help_text="The strategy's score, higher = ask first.", null=True)),
-                ('rank', models.PositiveIntegerField(help_text='1 = asked first in its round.')),
-                ('probability', models.FloatField(help_text='With what probability it was drawn, where the draw was random.', null=True)),
-                ('in_batch', models.BooleanField(default=True)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('held', 'Held'), ('answered', 'Answered'), ('disputed', 'Disputed'), ('skipped', 'Skipped'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
-                ('wanted', models.PositiveSmallIntegerField(default=1)),
-                ('order', models.PositiveBigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('closed_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round_number", models.PositiveIntegerField(help_text="The round that asked; 0 for seed and test.")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("seed", "Seed: drawn at random, so that the learner can start"),
+                            ("test", "Test: drawn at random, to measure the learner; it never learns from it"),
+                            ("query", "Query: chosen by the strategy"),
+                            ("random", "Exploration: drawn at random, to compare the strategy with chance"),
+                            ("check", "Check: drawn at random, to prove the accuracy of automatic labels"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("strategy", models.CharField(blank=True, max_length=60)),
+                ("score", models.FloatField(help_text="The strategy's score, higher = ask first.", null=True)),
+                ("rank", models.PositiveIntegerField(help_text="1 = asked first in its round.")),
+                (
+                    "probability",
+                    models.FloatField(help_text="With what probability it was drawn, where the draw was random.", null=True),
+                ),
+                ("in_batch", models.BooleanField(default=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("held", "Held"),
+                            ("answered", "Answered"),
+                            ("disputed", "Disputed"),
+                            ("skipped", "Skipped"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("wanted", models.PositiveSmallIntegerField(default=1)),
+                ("order", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("closed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Verdict',
+            name="Verdict",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.JSONField()),
-                ('source', models.CharField(choices=[('imported', 'Imported'), ('people', 'People'), ('adjudicated', 'Settled by a reviewer'), ('model', 'Model')], max_length=12)),
-                ('current', models.BooleanField(default=True)),
-                ('probability', models.FloatField(null=True)),
-                ('round_number', models.PositiveIntegerField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.JSONField()),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("imported", "Imported"),
+                            ("people", "People"),
+                            ("adjudicated", "Settled by a reviewer"),
+                            ("model", "Model"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("current", models.BooleanField(default=True)),
+                ("probability", models.FloatField(null=True)),
+                ("round_number", models.PositiveIntegerField(null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
     ]

@@ -6,129 +6,148 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotation', '0001_initial'),
-        ('learning', '0001_initial'),
-        ('projects', '0001_initial'),
+        ("annotation", "0001_initial"),
+        ("learning", "0001_initial"),
+        ("projects", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='annotation',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='projects.item'),
+            model_name="annotation",
+            name="item",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="annotations", to="projects.item"),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='project',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='projects.project'),
+            model_name="annotation",
+            name="project",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="annotations", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='annotations', to=settings.AUTH_USER_MODEL),
+            model_name="annotation",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="annotations", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='projects.item'),
+            model_name="assignment",
+            name="item",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="assignments", to="projects.item"),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to=settings.AUTH_USER_MODEL),
+            model_name="assignment",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="assignments", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='query',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='queries', to='projects.item'),
+            model_name="query",
+            name="item",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="queries", to="projects.item"),
         ),
         migrations.AddField(
-            model_name='query',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='queries', to='projects.project'),
+            model_name="query",
+            name="project",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="queries", to="projects.project"),
         ),
         migrations.AddField(
-            model_name='query',
-            name='trial',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='queries', to='learning.trial'),
+            model_name="query",
+            name="trial",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="queries", to="learning.trial"
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='query',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='annotation.query'),
+            model_name="assignment",
+            name="query",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="assignments", to="annotation.query"
+            ),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='query',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='annotations', to='annotation.query'),
+            model_name="annotation",
+            name="query",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="annotations", to="annotation.query"
+            ),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verdicts', to='projects.item'),
+            model_name="verdict",
+            name="item",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="verdicts", to="projects.item"),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='project',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='verdicts', to='projects.project'),
+            model_name="verdict",
+            name="project",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="verdicts", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='run',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='verdicts', to='learning.run'),
+            model_name="verdict",
+            name="run",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="verdicts", to="learning.run"
+            ),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='user',
+            model_name="verdict",
+            name="user",
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddIndex(
-            model_name='query',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['project', 'order', 'id'], name='open_queries'),
+            model_name="query",
+            index=models.Index(condition=models.Q(("status", "open")), fields=["project", "order", "id"], name="open_queries"),
         ),
         migrations.AddIndex(
-            model_name='query',
-            index=models.Index(fields=['trial', 'round_number', 'status'], name='annotation__trial_i_93f8f7_idx'),
+            model_name="query",
+            index=models.Index(fields=["trial", "round_number", "status"], name="annotation__trial_i_93f8f7_idx"),
         ),
         migrations.AddIndex(
-            model_name='query',
-            index=models.Index(fields=['trial', 'status', 'closed_at'], name='annotation__trial_i_66b6c3_idx'),
+            model_name="query",
+            index=models.Index(fields=["trial", "status", "closed_at"], name="annotation__trial_i_66b6c3_idx"),
         ),
         migrations.AddConstraint(
-            model_name='query',
-            constraint=models.UniqueConstraint(fields=('trial', 'item'), name='item_once_per_trial'),
+            model_name="query",
+            constraint=models.UniqueConstraint(fields=("trial", "item"), name="item_once_per_trial"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['user', 'state'], name='annotation__user_id_47ae25_idx'),
+            model_name="assignment",
+            index=models.Index(fields=["user", "state"], name="annotation__user_id_47ae25_idx"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('item', 'user'), name='item_once_per_person'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(fields=("item", "user"), name="item_once_per_person"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('item', 'slot'), name='slot_once_per_item'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(fields=("item", "slot"), name="slot_once_per_item"),
         ),
         migrations.AddIndex(
-            model_name='annotation',
-            index=models.Index(fields=['project', 'user', 'created_at'], name='annotation__project_98a698_idx'),
+            model_name="annotation",
+            index=models.Index(fields=["project", "user", "created_at"], name="annotation__project_98a698_idx"),
         ),
         migrations.AddConstraint(
-            model_name='annotation',
-            constraint=models.UniqueConstraint(condition=models.Q(('current', True)), fields=('item', 'user'), name='one_current_answer_per_person'),
+            model_name="annotation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("current", True)), fields=("item", "user"), name="one_current_answer_per_person"
+            ),
         ),
         migrations.AddIndex(
-            model_name='verdict',
-            index=models.Index(condition=models.Q(('current', True)), fields=['project', 'item'], name='current_verdicts'),
+            model_name="verdict",
+            index=models.Index(condition=models.Q(("current", True)), fields=["project", "item"], name="current_verdicts"),
         ),
         migrations.AddConstraint(
-            model_name='verdict',
-            constraint=models.UniqueConstraint(condition=models.Q(('current', True)), fields=('item',), name='one_current_verdict'),
+            model_name="verdict",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("current", True)), fields=("item",), name="one_current_verdict"
+            ),
         ),
     ]

@@ -1,0 +1,278 @@
+"""Who gets which item, and what becomes of an answer. The algorithm with a picture: docs/queue.md.
+
+What is scarce is a *slot* of an item: it has as many as answers are wanted. Two unique constraints guard it, (item, user) and
+(item, slot), so a claim is one atomic statement, an INSERT that does nothing on conflict or a conditional UPDATE of a slot
+whose lease has run out, and holds on SQLite and PostgreSQL, in any number of processes.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404
+from django.utils import timezone
+
+from annotation.models import Annotation, Assignment, Query
+from annotation.verdicts import close_if_nobody_is_left, settle
+from projects.models import Item, Project, User
+from projects.task_types import InvalidValue, task_type
+
+State = Assignment.State
+LEASE = timedelta(minutes=20)
+MAX_SECONDS = 4 * 60 * 60.0  # nobody looks at one item for longer: a clock that jumped
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """`outcome`: stored; repeated (this token was here before, nothing changed); changed (an earlier answer of the same person
+    was replaced); extra (the item had all its answers already; this one is kept beside them)."""
+
+    annotation: Annotation
+    outcome: str
+    message: str
+
+
+def lease_next(user: User, project: Project, count: int, now: datetime | None = None) -> list[Assignment]:
+    """Up to `count` items for this person: first what they hold already (renewed), then the next open queries in order."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        mine = _renew(user, project, count, now)
+        if len(mine) < count:
+            mine += _claim(user, project, count - len(mine), now)
+    return mine
+
+
+def _renew(user: User, project: Project, count: int, now: datetime) -> list[Assignment]:
+    asked = Query.objects.filter(item=OuterRef("item"), status=Query.Status.OPEN)
+    held = Assignment.objects.filter(Exists(asked), user=user, state=State.LEASED, item__project=project)
+    mine = list(held.select_related("item", "query").order_by("query__order", "pk")[:count])
+    if mine:
+        Assignment.objects.filter(pk__in=[a.pk for a in mine], user=user).update(leased_until=now + LEASE)
+    for assignment in mine:
+        assignment.leased_until = now + LEASE
+    return mine
+
+
+def _claim(user: User, project: Project, count: int, now: datetime) -> list[Assignment]:
+    of_item = Assignment.objects.filter(item=OuterRef("item")).order_by()
+    holding = of_item.filter(Q(state=State.SUBMITTED) | Q(state=State.LEASED, leased_until__gt=now))
+    taken = Subquery(holding.values("item").annotate(n=Count("pk")).values("n"), output_field=IntegerField())
+    candidates = (
+        Query.objects.filter(project=project, status=Query.Status.OPEN)
+        .exclude(Exists(of_item.filter(user=user)))
+        .annotate(taken=Coalesce(taken, 0))
+        .filter(taken__lt=F("wanted"))
+        .select_related("item")
+        .order_by("order", "pk")[: count + 5]
+    )
+    wanted: dict[int, Query] = {}
+    for query in candidates:  # two runs may ask for the same item: one answer serves both
+        wanted.setdefault(query.item_id, query)
+    if not wanted:
+        return []
+    rows: dict[int, list[Assignment]] = {item: [] for item in wanted}
+    for row in Assignment.objects.filter(item__in=wanted, slot__isnull=False):
+        rows[row.item_id].append(row)
+    claimed: list[Assignment] = []
+    for item, query in wanted.items():
+        if len(claimed) == count:
+            break
+        if assignment := _claim_one(user, query, rows[item], now):
+            claimed.append(assignment)
+    return claimed
+
+
+def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) -> Assignment | None:
+    free = [slot for slot in range(query.wanted) if slot not in {row.slot for row in rows}]
+    if free:
+        pk = _insert(user, query, free[0], State.LEASED, now + LEASE, now)
+    else:
+        expired = [row for row in rows if row.state == State.LEASED and row.leased_until <= now]
+        pk = expired[0].pk if expired and _take_over(expired[0], user, query, now) else None
+    if pk is None:
+        return None  # somebody was faster
+    return Assignment(pk=pk, item=query.item, query=query, user=user, state=State.LEASED, leased_until=now + LEASE)
+
+
+def _insert(user: User, query: Query, slot: int | None, state: str, until: datetime, now: datetime) -> int | None:
+    """One statement: the claim of a slot; its id, or None where the slot (or the person's place) is taken."""
+    columns = "query_id, item_id, user_id, slot, state, leased_until, created_at"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Assignment._meta.db_table} ({columns}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            [query.pk, query.item_id, user.pk, slot, state, until, now],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _take_over(expired: Assignment, user: User, query: Query, now: datetime) -> bool:
+    held = Assignment.objects.filter(pk=expired.pk, user=expired.user_id, state=State.LEASED, leased_until=expired.leased_until)
+    try:
+        with transaction.atomic():
+            return held.update(user=user, query=query, leased_until=now + LEASE) == 1
+    except IntegrityError:  # this person has taken a place at the item meanwhile, in another tab
+        return False
+
+
+def touch(user: User, project: Project, now: datetime | None = None) -> int:
+    """The page is still open: all leases of this person in the project are renewed."""
+    held = Assignment.objects.filter(user=user, state=State.LEASED, item__project=project)
+    return held.update(leased_until=(now or timezone.now()) + LEASE)
+
+
+def release(user: User, project: Project) -> int:
+    """The page was closed: its items may go to others at once."""
+    deleted, _ = Assignment.objects.filter(user=user, state=State.LEASED, item__project=project).delete()
+    return deleted
+
+
+def submit(
+    user: User,
+    project: Project,
+    *,
+    value,
+    token: str,
+    assignment: Assignment | int | None = None,
+    item: Item | int | None = None,
+    seconds: float | None = None,
+    skipped: bool = False,
+    flagged: bool = False,
+    comment: str = "",
+) -> Submission:
+    """Store one person's answer. Never refused for a lost lease, never counted twice.
+
+    Raises InvalidValue (the value is none of the task's), Http404 (no such item here).
+    """
+    labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
+    stored = None if skipped else task_type(project.task).parse(value, labels)
+    if not token or len(token) > 64:
+        raise InvalidValue("The token must be a text of 1 to 64 characters, new for every answer.")
+    try:
+        with transaction.atomic():
+            if earlier := _by_token(user, project, token):
+                return earlier
+            found = _item(project, assignment, item)
+            return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment)
+    except IntegrityError:
+        if earlier := _by_token(user, project, token):  # the same submit, twice at once
+            return earlier
+        raise
+
+
+def skip(user: User, project: Project, *, token: str, reason: str = "", **which) -> Submission:
+    """Somebody else may know: the item is not asked of this person again."""
+    return submit(user, project, value=None, token=token, skipped=True, comment=reason, **which)
+
+
+def undo(user: User, project: Project, annotation: Annotation | int | None = None) -> Annotation | None:
+    """Take back my last answer (or the named one); its item is leased to me again. None where there is nothing to undo."""
+    with transaction.atomic():
+        mine = Annotation.objects.filter(user=user, project=project, current=True, withdrawn_at=None)
+        if annotation is not None:
+            mine = mine.filter(pk=getattr(annotation, "pk", annotation))
+        last = mine.select_related("item").order_by("-pk").first()
+        if last is None:
+            return None
+        now = timezone.now()
+        Annotation.objects.filter(pk=last.pk).update(current=False, withdrawn_at=now)
+        place = Assignment.objects.filter(item=last.item, user=user)
+        place.filter(slot__isnull=False).update(state=State.LEASED, leased_until=now + LEASE)
+        place.filter(slot__isnull=True).delete()  # a skip or an extra answer held no slot
+        Query.objects.filter(item=last.item, status=Query.Status.SKIPPED).exclude(trial__phase="finished").update(
+            status=Query.Status.OPEN, closed_at=None
+        )
+        settle(project, last.item)
+        last.current, last.withdrawn_at = False, now
+        return last
+
+
+def _by_token(user: User, project: Project, token: str) -> Submission | None:
+    earlier = Annotation.objects.filter(token=token).first()
+    if earlier is None:
+        return None
+    if earlier.user_id != user.pk or earlier.project_id != project.pk:
+        raise InvalidValue("This token was used for another answer: choose a new, random one for every answer.")
+    return Submission(earlier, "repeated", "This answer was stored already.")
+
+
+def _item(project: Project, assignment, item) -> Item:
+    """The item that is answered; an assignment that went to somebody else still names it."""
+    if assignment is not None:
+        pk = getattr(assignment, "pk", assignment)
+        found = Item.objects.filter(project=project, assignments=pk).first()
+    else:
+        found = Item.objects.filter(project=project, pk=getattr(item, "pk", item)).first()
+    if found is None:
+        raise Http404("No such assignment in this project." if assignment is not None else "No such item in this project.")
+    return found
+
+
+def _store(user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str) -> Submission:
+    now = timezone.now()
+    place = Assignment.objects.filter(item=item, user=user).select_related("query").first()
+    query = place.query if place else item.queries.filter(status=Query.Status.OPEN).order_by("order").first()
+    replaced = Annotation.objects.filter(item=item, user=user, current=True).update(current=False)
+    outcome = _take_place(user, item, place, query, skipped, now)
+    annotation = Annotation.objects.create(
+        project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
+        extra=outcome == "extra", flagged=flagged, comment=comment, token=token, created_at=now,
+    )  # fmt: skip
+    if replaced and outcome != "extra":
+        outcome = "changed"
+    settle(project, item)
+    if skipped:
+        close_if_nobody_is_left(project, item)
+    return Submission(annotation, outcome, _MESSAGES[outcome])
+
+
+_MESSAGES = {
+    "stored": "Saved.",
+    "changed": "Your earlier answer is replaced; it stays in the history.",
+    "extra": "Somebody else had answered this item meanwhile. Your answer is kept as an extra one.",
+}
+
+
+def _take_place(user, item: Item, place: Assignment | None, query: Query | None, skipped: bool, now: datetime) -> str:
+    """Settle the person's place at the item: their slot, a free one, or none (an extra answer, a skip)."""
+    until = now + LEASE
+    if skipped:
+        if place:
+            Assignment.objects.filter(pk=place.pk).update(state=State.SKIPPED, slot=None)
+        elif query:
+            _insert(user, query, None, State.SKIPPED, until, now)
+        return "stored"
+    if place and place.slot is not None:
+        Assignment.objects.filter(pk=place.pk).update(state=State.SUBMITTED)
+        return "stored"
+    slot = _free_slot(item, query, now) if query and query.status == Query.Status.OPEN else None
+    state = State.SUBMITTED if slot is not None else State.EXTRA
+    if place:
+        Assignment.objects.filter(pk=place.pk).update(state=state, slot=slot)
+    elif query is None:
+        return "stored"  # answered without being asked (by REST): no slot is needed
+    elif _insert(user, query, slot, state, until, now) is None:
+        _insert(user, query, None, State.EXTRA, until, now)
+        slot = None
+    return "stored" if slot is not None else "extra"
+
+
+def _free_slot(item: Item, query: Query, now: datetime) -> int | None:
+    rows = {row.slot: row for row in Assignment.objects.filter(item=item, slot__isnull=False)}
+    for slot in range(query.wanted):
+        if slot not in rows:
+            return slot
+        if rows[slot].state == State.LEASED and rows[slot].leased_until <= now:
+            rows[slot].delete()  # its lease has run out; who held it may still answer, as an extra one
+            return slot
+    return None
+
+
+def _sane(seconds: float | None) -> float | None:
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return None
+    return min(float(seconds), MAX_SECONDS)
