@@ -1,0 +1,68 @@
+"""The science: arrays in, positions out. No database, no web framework; usable from a notebook.
+
+The four registries hide the packages of the same name behind them: `engine.learners` is the registry; write
+`from learning.engine.learners import ...` for the package.
+"""
+
+from learning.engine import errors
+from learning.engine.defaults import default_settings
+from learning.engine.errors import EmptyPool, EngineError, FeatureError, MissingClass, SettingsError, UnknownName
+from learning.engine.exploration import mix
+from learning.engine.features import default_for, features
+from learning.engine.learners import learners
+from learning.engine.loop import fit, predict, select
+from learning.engine.metrics import METRICS, evaluate, normalised_area, per_class
+from learning.engine.model_card import model_card
+from learning.engine.parameters import Parameter, validate
+from learning.engine.pipeline import export, image_module_source, load, trusted_types
+from learning.engine.randomness import generator, integer_seed
+from learning.engine.registry import Registry
+from learning.engine.simulation import simulate
+from learning.engine.splits import draw_seed, draw_test
+from learning.engine.stopping import criteria
+from learning.engine.stopping import evaluate as check_stop
+from learning.engine.store import load_matrix, prepare, save_matrix
+from learning.engine.strategies import Context, Selection, strategies
+
+__all__ = [
+    "METRICS",
+    "Context",
+    "EmptyPool",
+    "EngineError",
+    "FeatureError",
+    "MissingClass",
+    "Parameter",
+    "Registry",
+    "Selection",
+    "SettingsError",
+    "UnknownName",
+    "check_stop",
+    "criteria",
+    "default_for",
+    "default_settings",
+    "draw_seed",
+    "draw_test",
+    "errors",
+    "evaluate",
+    "export",
+    "features",
+    "fit",
+    "generator",
+    "image_module_source",
+    "integer_seed",
+    "learners",
+    "load",
+    "load_matrix",
+    "mix",
+    "model_card",
+    "normalised_area",
+    "per_class",
+    "predict",
+    "prepare",
+    "save_matrix",
+    "select",
+    "simulate",
+    "strategies",
+    "trusted_types",
+    "validate",
+]

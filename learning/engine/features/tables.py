@@ -1,0 +1,139 @@
+"""Table rows to numbers. Pure scikit-learn and pandas, so that an exported model needs nothing else and takes a raw DataFrame."""
+
+from operator import methodcaller
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from learning.engine.errors import FeatureError
+from learning.engine.features.registry import FeatureSet, features
+from learning.engine.parameters import Parameter
+
+NUMERIC_SHARE = 0.95
+WORDS_OF_A_TEXT = 3
+FEATURES_OF_A_TEXT = 2000
+FEW_VALUES = 50
+
+
+def column_kind(values: pd.Series) -> str:
+    """What a column is good for: "number", "category", "text", or "nothing" (constant, a counter, or a key of its rows)."""
+    present = _as_text(values).replace("", None).dropna()
+    distinct = present.nunique()
+    if distinct == 0 or (distinct == 1 and len(present) == len(values)):
+        return "nothing"
+    numbers = pd.to_numeric(present, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    if numbers.notna().mean() >= NUMERIC_SHARE:
+        steps = np.diff(numbers.to_numpy(dtype=float))
+        is_counter = len(numbers) > FEW_VALUES and bool(np.all(steps > 0) and np.all(numbers == numbers.round()))
+        return "nothing" if is_counter else "number"
+    if distinct > FEW_VALUES and distinct > 0.5 * len(present):
+        return "text" if present.str.split().str.len().mean() >= WORDS_OF_A_TEXT else "nothing"
+    return "category"
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    return values.astype("str").where(values.notna(), None).astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
+
+
+def _numbers() -> Pipeline:
+    return make_pipeline(
+        FunctionTransformer(methodcaller("apply", pd.to_numeric, errors="coerce")),
+        FunctionTransformer(np.nan_to_num, kw_args={"nan": np.nan, "posinf": np.nan, "neginf": np.nan}),
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
+    )
+
+
+def _categories(missing: str, max_categories: int, min_frequency: int) -> Pipeline:
+    # As strings, so that 1 and "1" are the same; an empty cell is missing, however it was written.
+    steps = [
+        FunctionTransformer(methodcaller("astype", "str")),
+        FunctionTransformer(methodcaller("astype", "object")),
+        SimpleImputer(missing_values=np.nan, strategy="constant", fill_value="nan"),
+        SimpleImputer(missing_values="", strategy="constant", fill_value="nan"),
+    ]
+    if missing == "most_frequent":
+        steps.append(SimpleImputer(missing_values="nan", strategy="most_frequent"))
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=max_categories, min_frequency=min_frequency, dtype=np.float32
+    )
+    return make_pipeline(*steps, encoder)
+
+
+def _words() -> Pipeline:
+    return make_pipeline(
+        FunctionTransformer(methodcaller("fillna", "")),
+        FunctionTransformer(methodcaller("astype", "str")),
+        TfidfVectorizer(sublinear_tf=True, max_features=FEATURES_OF_A_TEXT, dtype=np.float32),
+    )
+
+
+@features.register("columns")
+class Columns(FeatureSet):
+    """Numbers: median where missing, an indicator of that, standardised. Categories: one-hot. Long texts: TF-IDF.
+
+    What a column is follows from the pool: numeric if at least 95 % of its values that are there read as numbers. Constant
+    columns, counters and keys (nearly every row another word) are left out.
+    """
+
+    label = "Columns"
+    help = "Every column as numbers or categories, as its values suggest; missing values are filled in and marked."
+    modality = "table"
+    parameters = (
+        Parameter(
+            "ignore", "text", "", label="Leave out", help="Names of columns that the learner must not see, with commas between."
+        ),
+        Parameter(
+            "missing",
+            "choice",
+            "own",
+            choices=(("own", "A category of its own"), ("most_frequent", "The most frequent category")),
+            label="Missing category",
+            help="What an empty cell of a category column counts as.",
+        ),
+        Parameter(
+            "max_categories",
+            "int",
+            50,
+            minimum=2,
+            maximum=1000,
+            label="Categories",
+            help="Per column; the rarest are put together.",
+        ),
+        Parameter(
+            "min_frequency",
+            "int",
+            2,
+            minimum=1,
+            maximum=1000,
+            label="Least rows",
+            help="Categories with fewer rows are put together.",
+        ),
+    )
+
+    @classmethod
+    def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
+        if not isinstance(items, pd.DataFrame):
+            raise FeatureError("Table features follow from the columns: give the pool's rows as a DataFrame.")
+        ignored = {name.strip() for name in s["ignore"].split(",")}
+        kinds: dict[str, list[str]] = {}
+        for name in items.columns:
+            if str(name) not in ignored:
+                kinds.setdefault(column_kind(items[name]), []).append(name)
+        steps = []
+        if "number" in kinds:
+            steps.append(("numbers", _numbers(), kinds["number"]))
+        if "category" in kinds:
+            categories = _categories(s["missing"], s["max_categories"], s["min_frequency"])
+            steps.append(("categories", categories, kinds["category"]))
+        steps += [(f"text {name}", _words(), name) for name in kinds.get("text", [])]
+        if not steps:
+            raise FeatureError("No column tells the rows apart: all are constant, left out, or different in every row.")
+        return ColumnTransformer(steps)

@@ -1,0 +1,127 @@
+"""Texts to word or character counts. Pure scikit-learn, so that an exported model needs nothing else."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+
+from learning.engine.features.registry import FeatureSet, features
+from learning.engine.parameters import Parameter
+
+_ANALYZER = Parameter(
+    "analyzer",
+    "choice",
+    "word",
+    choices=(("word", "Words"), ("char_wb", "Characters within words"), ("char", "Characters")),
+    label="Unit",
+    help="Characters suit languages without spaces, and misspelt or very short texts.",
+)
+_NGRAM_MAX = Parameter(
+    "ngram_max", "int", 2, minimum=1, maximum=8, label="Longest sequence", help="Sequences of 1 to this many units are counted."
+)
+_LOWERCASE = Parameter("lowercase", "bool", True, label="Ignore case", help="Read capitals as small letters.")
+_STOP_WORDS = Parameter(
+    "stop_words",
+    "choice",
+    "none",
+    choices=(("none", "Keep all words"), ("english", "Leave out frequent English words")),
+    label="Stop words",
+    help="Frequent words often matter in short texts: who, where, not.",
+)
+_MIN_DF = Parameter(
+    "min_df", "int", 1, minimum=1, maximum=10_000, label="Least texts", help="What occurs in fewer texts of the pool is left out."
+)
+_MAX_DF = Parameter(
+    "max_df",
+    "float",
+    1.0,
+    minimum=0.01,
+    maximum=1,
+    label="Largest share",
+    help="What occurs in a larger share of texts is left out.",
+)
+_MAX_FEATURES = Parameter(
+    "max_features",
+    "int",
+    20_000,
+    minimum=0,
+    maximum=2_000_000,
+    label="Features",
+    help="Only the most frequent are kept; 0 keeps all.",
+)
+_SUBLINEAR = Parameter(
+    "sublinear_tf", "bool", True, label="Dampen repeats", help="A word that occurs ten times counts 1 + log 10 times."
+)
+
+
+def _common(s: dict[str, Any]) -> dict[str, Any]:
+    words = s["analyzer"] == "word" and s["stop_words"] != "none"
+    return {
+        "analyzer": s["analyzer"],
+        "ngram_range": (1, s["ngram_max"]),
+        "lowercase": s["lowercase"],
+        "stop_words": s["stop_words"] if words else None,
+        "dtype": np.float32,
+    }
+
+
+def _vocabulary(s: dict[str, Any]) -> dict[str, Any]:
+    return _common(s) | {"min_df": s["min_df"], "max_df": s["max_df"], "max_features": s["max_features"] or None}
+
+
+@features.register("tfidf")
+class Tfidf(FeatureSet):
+    """Term frequency times inverse document frequency (Salton & Buckley 1988), rows of length one, CSR float32."""
+
+    label = "TF-IDF"
+    help = "Counts words, rare ones more: the usual choice for text."
+    modality = "text"
+    parameters = (_ANALYZER, _NGRAM_MAX, _LOWERCASE, _STOP_WORDS, _MIN_DF, _MAX_DF, _MAX_FEATURES, _SUBLINEAR)
+
+    @classmethod
+    def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
+        return TfidfVectorizer(**_vocabulary(s), sublinear_tf=s["sublinear_tf"])
+
+
+@features.register("bag_of_words")
+class BagOfWords(FeatureSet):
+    """Plain counts, or presence, CSR float32."""
+
+    label = "Bag of words"
+    help = "Plain counts of words; goes well with naive Bayes."
+    modality = "text"
+    parameters = (
+        _ANALYZER,
+        _NGRAM_MAX,
+        _LOWERCASE,
+        _STOP_WORDS,
+        _MIN_DF,
+        _MAX_DF,
+        _MAX_FEATURES,
+        Parameter("binary", "bool", False, label="Presence only", help="Whether a word occurs, not how often."),
+    )
+
+    @classmethod
+    def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
+        return CountVectorizer(**_vocabulary(s), binary=s["binary"])
+
+
+@features.register("hashing")
+class Hashing(FeatureSet):
+    """Hashed counts (Weinberger et al. 2009): no vocabulary to keep, CSR float32, rows of length one, never negative."""
+
+    label = "Hashing"
+    help = "Words in a fixed number of hashed columns: little memory for very large pools, but no word can be read back."
+    modality = "text"
+    parameters = (
+        _ANALYZER,
+        _NGRAM_MAX,
+        _LOWERCASE,
+        _STOP_WORDS,
+        Parameter("bits", "int", 16, minimum=8, maximum=22, label="Bits", help="2 to this power is the number of columns."),
+    )
+
+    @classmethod
+    def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
+        return HashingVectorizer(**_common(s), n_features=2 ** s["bits"], alternate_sign=False)

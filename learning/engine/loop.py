@@ -1,0 +1,84 @@
+"""The steps of a round, the same for people, for known labels and for simulations."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from learning.engine.blocks import Matrix, row_blocks, take
+from learning.engine.errors import EngineError, MissingClass
+from learning.engine.exploration import mix
+from learning.engine.learners import learners
+from learning.engine.strategies import Context, Selection, strategies
+from learning.engine.threads import one_thread
+
+
+def make(registry: Any, settings: dict[str, Any]) -> Any:
+    """The registered class of `settings["name"]`, made with the other settings. Raises UnknownName, SettingsError."""
+    cls = registry.get(settings["name"])
+    return cls(**{name: value for name, value in settings.items() if name != "name"})
+
+
+def fit(settings: dict[str, Any], X: Matrix, positions: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> Any:
+    """Train the learner of `settings` on the rows X[positions], whose class codes (0 .. n_classes - 1) are y (l,).
+
+    The order of the positions makes no difference. Classes may be missing. Raises MissingClass with fewer than two of them,
+    EngineError where the learner refuses the data.
+    """
+    positions, y = np.asarray(positions), np.asarray(y, dtype=np.int64)
+    class_counts = np.bincount(y, minlength=n_classes)
+    seen = np.count_nonzero(class_counts)
+    if seen < 2:
+        raise MissingClass(f"A learner needs labels of at least two classes; there are {len(y)} labels of {seen}.")
+    order = np.argsort(positions, kind="stable")
+    # Few rows, many iterations: in double precision the optimum does not hang on rounding.
+    rows = take(X, positions[order]).astype(np.float64)
+    learner = make(learners, settings)
+    estimator = learner.build(class_counts=class_counts, sparse=sparse.issparse(rows), random_state=seed)
+    with one_thread(), warnings.catch_warnings():
+        # The number of iterations is a setting that people chose; that it was reached is no fault.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            return learner.fit(estimator, rows, y[order])
+        except ValueError as error:
+            raise EngineError(f"{type(learner).__name__} cannot be trained on these features: {error}") from error
+
+
+def predict(model: Any, X: Matrix, positions: np.ndarray | None, n_classes: int) -> np.ndarray:
+    """(m, n_classes) float64 probabilities of the rows X[positions] (None: all rows); classes that the model never saw get 0.
+
+    In blocks of rows, so that a large memory-mapped X is never in memory as a whole.
+    """
+    n = X.shape[0] if positions is None else len(positions)
+    proba = np.zeros((n, n_classes))
+    classes = np.asarray(model.classes_, dtype=np.int64)
+    with one_thread():
+        for there, rows in row_blocks(X, positions, n_classes):
+            proba[there, classes] = model.predict_proba(rows)
+    return proba
+
+
+def select(
+    settings: dict[str, Any],
+    context: Context,
+    batch_size: int,
+    *,
+    exploration: float = 0.0,
+    rng: np.random.Generator | None = None,
+    beyond: int = 0,
+) -> Selection:
+    """The next batch by the strategy of `settings`, a share `exploration` of it drawn at random by `rng`, best first.
+
+    `beyond` more items follow the batch: the ranking from which people go on while the learner trains. Without any candidate
+    the selection is empty. Raises what the strategy raises.
+    """
+    if len(context.candidates) == 0:
+        return Selection(np.empty(0, dtype=np.int64))
+    selection = make(strategies, settings).select(context, batch_size + beyond)
+    if exploration <= 0:
+        return selection
+    if rng is None:
+        raise EngineError("Exploration needs a generator of its own.")
+    return mix(selection, context.candidates, exploration, rng, batch_size)

@@ -1,0 +1,172 @@
+"""How good a model is on the test set, each metric with its 95 % interval."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+from learning.engine.errors import EngineError
+
+_DRAWS = 200
+_BOOTSTRAP_SEED = 20_230_601
+_BINS = 15
+_Z = float(norm.ppf(0.975))
+
+METRICS: dict[str, dict[str, Any]] = {
+    name: {"label": label, "help": help_text, "higher_is_better": higher, "minimum": low, "maximum": high}
+    for name, label, help_text, higher, low, high in (
+        ("accuracy", "Accuracy", "The share of items labelled right.", True, 0, 1),
+        (
+            "balanced_accuracy",
+            "Balanced accuracy",
+            "The mean share labelled right per class: rare classes count alike.",
+            True,
+            0,
+            1,
+        ),
+        ("f1_macro", "F1 (macro)", "The mean over the classes of F1, which balances precision and recall.", True, 0, 1),
+        ("f1_weighted", "F1 (weighted)", "F1 per class, weighted by how often the class occurs.", True, 0, 1),
+        ("f1_micro", "F1 (micro)", "F1 over all items; with one label per item the same as accuracy.", True, 0, 1),
+        ("precision_macro", "Precision (macro)", "Of what is given a label, how much has it; mean over the classes.", True, 0, 1),
+        ("recall_macro", "Recall (macro)", "Of what has a label, how much is given it; mean over the classes.", True, 0, 1),
+        ("mcc", "Matthews correlation", "The correlation of prediction and truth: 0 is chance, 1 perfect.", True, -1, 1),
+        ("roc_auc", "ROC AUC", "How often a right item is ranked before a wrong one; mean over the classes.", True, 0, 1),
+        ("log_loss", "Log loss", "How surprised the model is by the truth; 0 is perfect.", False, 0, None),
+        (
+            "expected_calibration_error",
+            "Calibration error",
+            "How far stated probabilities are from the share that is right; 0 is honest.",
+            False,
+            0,
+            1,
+        ),
+    )
+}
+
+
+def evaluate(y_true: np.ndarray, proba: np.ndarray, n_classes: int) -> tuple[dict[str, dict[str, float | None]], np.ndarray]:
+    """(metric -> {"value", "low", "high"}, confusion (C, C) int64: rows are the truth) of n tested items.
+
+    y_true (n,) class codes, proba (n, C). Accuracy has Wilson's interval (1927), log loss a normal one; those that follow from
+    the confusion matrix have a percentile interval of 200 multinomial bootstrap draws (Efron 1979) with a fixed seed, widened
+    to hold the value; AUC and calibration error have none. An undefined metric is None. Raises EngineError without items.
+    """
+    y_true, proba = np.asarray(y_true, dtype=np.int64), np.asarray(proba, dtype=np.float64)
+    if len(y_true) == 0 or proba.shape != (len(y_true), n_classes):
+        raise EngineError(f"Cannot evaluate {len(y_true)} labels with probabilities of shape {proba.shape}.")
+    y_pred = proba.argmax(axis=1)
+    confusion = np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2).reshape(n_classes, n_classes)
+    metrics = _from_confusion(confusion)
+    correct = int(np.trace(confusion))
+    low, high = wilson_interval(correct, len(y_true))
+    for name in ("accuracy", "f1_micro"):
+        metrics[name] = {"value": correct / len(y_true), "low": low, "high": high}
+    metrics["roc_auc"] = _bare(_roc_auc(y_true, proba))
+    metrics["log_loss"] = _log_loss(y_true, proba)
+    metrics["expected_calibration_error"] = _bare(_calibration_error(y_true == y_pred, proba.max(axis=1)))
+    return {name: metrics[name] for name in METRICS}, confusion
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson 1927)."""
+    share = successes / n
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def per_class(confusion: np.ndarray) -> list[dict[str, float | int]]:
+    """precision, recall, f1 and support of each class of a confusion matrix (C, C); 0 where undefined."""
+    confusion = np.asarray(confusion)
+    hits, truth, predicted = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall, f1 = _divide(hits, predicted), _divide(hits, truth), _divide(2 * hits, truth + predicted)
+    return [
+        {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for p, r, f, n in zip(precision, recall, f1, truth, strict=True)
+    ]
+
+
+def normalised_area(labels: np.ndarray, values: np.ndarray) -> float:
+    """The area under a learning curve by trapezoids, divided by its width: the mean score over the labels spent.
+
+    labels (T,) ascending numbers of labels, values (T,) the scores. Raises EngineError with fewer than two points.
+    """
+    labels, values = np.asarray(labels, dtype=float), np.asarray(values, dtype=float)
+    if len(labels) < 2 or labels[-1] <= labels[0]:
+        raise EngineError("A learning curve needs at least two points with different numbers of labels.")
+    return float(np.trapezoid(values, labels) / (labels[-1] - labels[0]))
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=np.asarray(b) > 0)
+
+
+def _bare(value: float | None) -> dict[str, float | None]:
+    return {"value": value, "low": None, "high": None}
+
+
+def _from_confusion(confusion: np.ndarray) -> dict[str, dict[str, float | None]]:
+    n, n_classes = int(confusion.sum()), len(confusion)
+    cells = np.flatnonzero(confusion.ravel())
+    rows, columns = np.divmod(cells, n_classes)
+    observed = confusion.ravel()[cells]
+    draws = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, observed / n, size=_DRAWS)
+    counts = np.vstack([observed, draws]).astype(float)
+    one_hot = np.eye(n_classes)
+    diagonal = rows == columns
+    values = _scores(counts[:, diagonal] @ one_hot[rows[diagonal]], counts @ one_hot[rows], counts @ one_hot[columns], float(n))
+    metrics = {}
+    for name, value in values.items():
+        low, high = np.quantile(value[1:], [0.025, 0.975])
+        point = float(value[0])
+        metrics[name] = {"value": point, "low": min(float(low), point), "high": max(float(high), point)}
+    return metrics
+
+
+def _scores(hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray, n: float) -> dict[str, np.ndarray]:
+    """Each metric for each row of counts per class (draws, C)."""
+    occurs = truth > 0
+    involved = occurs | (predicted > 0)
+    recall, precision, f1 = _divide(hits, truth), _divide(hits, predicted), _divide(2 * hits, truth + predicted)
+    n_involved = involved.sum(axis=1)
+    covariance = hits.sum(axis=1) * n - (truth * predicted).sum(axis=1)
+    spread = np.sqrt((n**2 - (predicted**2).sum(axis=1)) * (n**2 - (truth**2).sum(axis=1)))
+    return {
+        "balanced_accuracy": recall.sum(axis=1) / occurs.sum(axis=1),
+        "precision_macro": precision.sum(axis=1) / n_involved,
+        "recall_macro": recall.sum(axis=1) / n_involved,
+        "f1_macro": f1.sum(axis=1) / n_involved,
+        "f1_weighted": (f1 * truth).sum(axis=1) / n,
+        "mcc": _divide(covariance, spread),
+    }
+
+
+def _log_loss(y_true: np.ndarray, proba: np.ndarray) -> dict[str, float | None]:
+    tiny = np.finfo(np.float64).eps
+    sums = proba.sum(axis=1)
+    losses = -np.log(np.clip(proba[np.arange(len(y_true)), y_true] / np.where(sums > 0, sums, 1), tiny, 1 - tiny))
+    value = float(losses.mean())
+    if len(losses) < 2:
+        return _bare(value)
+    half = _Z * float(losses.std(ddof=1)) / np.sqrt(len(losses))
+    return {"value": value, "low": max(0.0, float(value - half)), "high": float(value + half)}
+
+
+def _roc_auc(y_true: np.ndarray, proba: np.ndarray) -> float | None:
+    """The mean over the classes that some items have and some do not of the rank-sum AUC (Mann & Whitney 1947)."""
+    n = len(y_true)
+    positives = np.bincount(y_true, minlength=proba.shape[1])
+    usable = np.flatnonzero((positives > 0) & (positives < n))
+    if len(usable) == 0:
+        return None
+    ranks = rankdata(proba[:, usable], axis=0)
+    n_positive = positives[usable]
+    rank_sums = np.where(y_true[:, None] == usable, ranks, 0).sum(axis=0)
+    return float(np.mean((rank_sums - n_positive * (n_positive + 1) / 2) / (n_positive * (n - n_positive))))
+
+
+def _calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
+    """Expected calibration error over 15 equal bins (Guo et al. 2017)."""
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(bins, weights=correct.astype(float) - confidence, minlength=_BINS)
+    return float(np.abs(gaps).sum() / len(correct))

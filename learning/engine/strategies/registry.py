@@ -1,0 +1,5 @@
+"""The registry of query strategies."""
+
+from learning.engine.registry import Registry
+
+strategies = Registry("strategies")
