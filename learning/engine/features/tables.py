@@ -44,7 +44,8 @@ def _as_text(values: pd.Series) -> pd.Series:
 
 def _numbers() -> Pipeline:
     return make_pipeline(
-        FunctionTransformer(methodcaller("apply", pd.to_numeric, errors="coerce")),
+        # By position (axis, raw, result_type, args), as skops keeps no keywords of a methodcaller: what is no number is missing.
+        FunctionTransformer(methodcaller("apply", pd.to_numeric, 0, False, None, ("coerce",))),
         FunctionTransformer(np.nan_to_num, kw_args={"nan": np.nan, "posinf": np.nan, "neginf": np.nan}),
         SimpleImputer(strategy="median", add_indicator=True),
         StandardScaler(),
