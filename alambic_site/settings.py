@@ -64,6 +64,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "alambic_site.middleware.LoginRequired",
+    "alambic_site.middleware.PasswordChange",
 ]
 ROOT_URLCONF = "alambic_site.urls"
 WSGI_APPLICATION = "alambic_site.wsgi.application"
@@ -171,5 +173,10 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"alambic": {"level": "INFO"}, "rq.worker": {"level": "WARNING"}, "django": {"level": "WARNING"}},
+    "loggers": {
+        "alambic": {"level": "INFO"},
+        "rq.worker": {"level": "WARNING"},
+        "django": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
 }

@@ -10,3 +10,6 @@ urlpatterns = [
     path("api/", include("alambic_site.api_urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "alambic_site.errors.not_found"
+handler500 = "alambic_site.errors.broken"

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from projects.views import datasets, items, people, projects
+from projects.views import datasets, items, labels, members, people, projects
 
 urlpatterns = [
     path("", projects.home, name="home"),
@@ -14,12 +14,13 @@ urlpatterns = [
     path("people/new/", people.person_new, name="person-new"),
     path("people/<int:user_id>/", people.person, name="person"),
     path("projects/new/", projects.project_new, name="project-new"),
+    path("projects/preview/", projects.preview, name="preview"),
     path("projects/<int:project_id>/", projects.overview, name="project"),
     path("projects/<int:project_id>/settings/", projects.settings, name="project-settings"),
     path("projects/<int:project_id>/archive/", projects.archive, name="project-archive"),
     path("projects/<int:project_id>/delete/", projects.delete, name="project-delete"),
-    path("projects/<int:project_id>/members/", projects.members, name="members"),
-    path("projects/<int:project_id>/labels/", projects.labels, name="labels"),
+    path("projects/<int:project_id>/members/", members.members, name="members"),
+    path("projects/<int:project_id>/labels/", labels.labels, name="labels"),
     path("projects/<int:project_id>/items/", items.items, name="items"),
     path("projects/<int:project_id>/items/<int:item_id>/", items.item, name="item"),
     path("projects/<int:project_id>/items/<int:item_id>/image/", items.image, name="item-image"),

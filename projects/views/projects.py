@@ -1,33 +1,120 @@
+"""Home, and the pages of a project itself."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from projects import project_actions, summaries
+from projects.access import project_page
+from projects.forms import NewProjectForm, ProjectForm
+from projects.models import Project, Role
 
 
-def home(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    lines = summaries.home_lines(request.user)
+    current = [line for line in lines if not line.project.archived_at]
+    # What waits for me comes first.
+    current.sort(key=lambda line: (line.waiting == 0, line.project.name.lower()))
+    context = {
+        "lines": current,
+        "archived": [line for line in lines if line.project.archived_at],
+        "waiting": sum(line.waiting for line in current),
+        "runs": [run for line in current for run in line.runs],
+    }
+    return render(request, "projects/home.html", context)
 
 
-def project_new(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+def project_new(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_staff:
+        raise PermissionDenied("Projects are made by staff. Ask a member of staff for one, or your manager to add you to theirs.")
+    form = NewProjectForm(request.POST or None)
+    if form.is_valid():
+        project = project_actions.create_project(request.user, **form.cleaned_data)
+        messages.success(request, f"The project {project.name} is made. Next: import its items.")
+        return redirect("project", project.pk)
+    return render(request, "projects/project_new.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
-def overview(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_GET
+@project_page()
+def overview(request: HttpRequest, project: Project) -> HttpResponse:
+    context = {"project": project, **summaries.overview(project, request.user)}
+    context["steps"] = _next_steps(project, context) if project.role == Role.MANAGER and not project.archived_at else []
+    return render(request, "projects/overview.html", context)
 
 
-def settings(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+def _next_steps(project: Project, facts: dict) -> list[dict]:
+    """What a new project still needs, in order; empty once a run has been started."""
+    if any(run.status != "draft" for run in facts["runs"]):
+        return []
+    steps = [
+        {"title": "Import items", "url": "dataset-new", "done": facts["n_items"] > 0,
+         "text": "A file of texts, a zip of images or a table. Some rows may be labelled already."},
+        {"title": "Check the labels", "url": "labels", "done": len(facts["histogram"]) >= 2,
+         "text": "At least two, with colours and keys. Those in the file are there already."},
+        {"title": "Invite people", "url": "members", "done": facts["n_members"] > 1,
+         "text": "Annotators label, reviewers settle. You can also label alone."},
+        {"title": "Start a run", "url": "run-new", "done": False,
+         "text": "The learner then asks for the labels that help it most. Every setting has a sound default."},
+    ]  # fmt: skip
+    optional = {"members"}
+    for step in steps:
+        step["current"] = False
+    for step in steps:
+        if not step["done"] and step["url"] not in optional:
+            step["current"] = True
+            break
+    return steps
 
 
-def archive(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@project_page(Role.MANAGER, writes=True)
+def settings(request: HttpRequest, project: Project) -> HttpResponse:
+    role = project.role
+    form = ProjectForm(request.POST or None, instance=project)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("project-settings", project.pk)
+    if form.is_bound:  # the form has written its values into the project: show the stored name above the errors
+        project = Project.objects.get(pk=project.pk)
+        project.role = role
+    context = {"project": project, "form": form, "may_delete": project_actions.may_delete(project)}
+    return render(request, "projects/settings.html", context, status=400 if form.is_bound else 200)
 
 
-def delete(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """Guidelines as they will look."""
+    return render(request, "projects/_preview.html", {"text": request.POST.get("guidelines", "")[:100_000]})
 
 
-def members(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_POST
+@project_page(Role.MANAGER)
+def archive(request: HttpRequest, project: Project) -> HttpResponse:
+    """`restore=1` takes it out of the archive again."""
+    try:
+        if request.POST.get("restore"):
+            project_actions.restore_project(project)
+            messages.success(request, f"{project.name} is back from the archive.")
+            return redirect("project", project.pk)
+        project_actions.archive_project(project)
+    except project_actions.WrongState as error:
+        messages.error(request, str(error))
+        return redirect("project-settings", project.pk)
+    messages.success(request, f"{project.name} is archived: all of it can be read, nothing changes.")
+    return redirect("home")
 
 
-def labels(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_POST
+@project_page(Role.MANAGER)
+def delete(request: HttpRequest, project: Project) -> HttpResponse:
+    try:
+        project_actions.delete_project(project)
+    except project_actions.WrongState as error:
+        messages.error(request, str(error))
+        return redirect("project-settings", project.pk)
+    messages.success(request, f"{project.name} is deleted.")
+    return redirect("home")

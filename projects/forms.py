@@ -1,0 +1,126 @@
+"""Forms of accounts, projects and members."""
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+
+from projects.models import Membership, Modality, Project, Role, User
+from projects.task_types import task_choices
+
+_GUIDELINES_HELP = "What each label means, with examples, and what to do in doubt. Markdown; shown beside every item."
+_PER_ITEM_HELP = "1: nobody ever gets an item that somebody else has. More: that many people answer each item."
+
+
+class ProjectForm(forms.ModelForm):
+    """The settings that can change at any time."""
+
+    class Meta:
+        model = Project
+        fields = ["name", "description", "guidelines", "annotators_per_item"]
+        widgets = {"description": forms.TextInput, "guidelines": forms.Textarea(attrs={"rows": 12})}
+        labels = {"annotators_per_item": "People per item"}
+        help_texts = {
+            "description": "One line for the list of projects. May stay empty.",
+            "guidelines": _GUIDELINES_HELP,
+            "annotators_per_item": _PER_ITEM_HELP + " A change holds for items that are asked from now on.",
+        }
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["annotators_per_item"].widget.attrs.update(min=1, max=20)
+
+
+class NewProjectForm(ProjectForm):
+    modality = forms.ChoiceField(
+        label="What are the items?", choices=Modality.choices, widget=forms.RadioSelect, initial=Modality.TEXT
+    )
+    task = forms.ChoiceField(label="What is asked of each item?", choices=task_choices)
+    labels = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "placeholder": "positive\nnegative\nneutral"}),
+        help_text="One per line. May stay empty: the labels that an imported file contains are added by themselves.",
+    )
+
+    class Meta(ProjectForm.Meta):
+        fields = ["name", "description", "modality", "task", "guidelines", "annotators_per_item"]
+        help_texts = ProjectForm.Meta.help_texts | {
+            "guidelines": _GUIDELINES_HELP + " You can write it later.",
+            "annotators_per_item": _PER_ITEM_HELP,
+        }
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["guidelines"].widget.attrs["rows"] = 6
+
+    def clean_labels(self) -> list[str]:
+        names = [line.strip() for line in self.cleaned_data["labels"].splitlines() if line.strip()]
+        if too_long := [name for name in names if len(name) > 200]:
+            raise forms.ValidationError(
+                f"A label has at most 200 characters; this one has {len(too_long[0])}: {too_long[0][:60]}..."
+            )
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise forms.ValidationError(f"Each label once, please; more than once: {', '.join(sorted(twice))}.")
+        return names
+
+
+class MemberForm(forms.Form):
+    username = forms.CharField(
+        widget=forms.TextInput(attrs={"list": "usernames", "autocomplete": "off", "autocapitalize": "none"})
+    )
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.ANNOTATOR)
+
+    def clean_username(self) -> User:
+        name = self.cleaned_data["username"].strip()
+        user = User.objects.filter(username__iexact=name).first()
+        if user is None:
+            raise forms.ValidationError(f"There is no account {name!r}. Accounts are made by staff, on the page People.")
+        if not user.is_active:
+            raise forms.ValidationError(f"The account {user.username!r} is closed.")
+        return user
+
+
+class RoleForm(forms.Form):
+    membership = forms.ModelChoiceField(Membership.objects.none())
+    role = forms.ChoiceField(choices=Role.choices)
+
+    def __init__(self, project: Project, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["membership"].queryset = project.memberships.select_related("user")
+
+
+class PersonForm(forms.ModelForm):
+    password = forms.CharField(
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="For the first login, to be changed there. Left empty, a good one is generated.",
+    )
+
+    class Meta:
+        model = User
+        fields = ["username", "first_name", "last_name", "email", "is_staff"]
+        labels = {"is_staff": "Staff"}
+        help_texts = {"username": "", "is_staff": "May create projects and accounts."}
+        widgets = {"username": forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"})}
+
+    def __init__(self, actor: User, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not actor.is_superuser:
+            del self.fields["is_staff"]
+
+    def clean_username(self) -> str:
+        name = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=name).exists():
+            raise forms.ValidationError("This name is taken.")
+        return name
+
+    def clean_password(self) -> str:
+        if password := self.cleaned_data["password"]:
+            validate_password(password, User(username=self.data.get("username", "")))
+        return password
+
+
+class DetailsForm(forms.ModelForm):
+    """What people may change about themselves."""
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "email"]

@@ -1,0 +1,114 @@
+"""What is done to a project and its members: one function per intent, each one transaction."""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from projects.models import Label, Membership, Modality, Project, Role, User
+
+_COLORS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7700", "#882255", "#44aa99", "#6a51a3"]
+
+
+class WrongState(Exception):
+    """The request is right, but not now; the message says why and what to do instead (409 in REST)."""
+
+
+@transaction.atomic
+def create_project(user: User, *, labels: Iterable[str] = (), **fields) -> Project:
+    """A project that its maker manages. `fields`: name, modality, task, description, guidelines, annotators_per_item."""
+    project = Project.objects.create(created_by=user, **fields)
+    Membership.objects.create(project=project, user=user, role=Role.MANAGER)
+    _first_labels(project, labels)
+    return project
+
+
+def _first_labels(project: Project, names: Iterable[str]) -> None:
+    for position, name in enumerate(names):
+        hotkey = str((position + 1) % 10) if position < 10 else ""
+        Label.objects.create(project=project, name=name, hotkey=hotkey, position=position, color=_COLORS[position % len(_COLORS)])
+
+
+@transaction.atomic
+def archive_project(project: Project) -> None:
+    """Nothing changes in an archived project until it is restored, so no run may be under way."""
+    if project.runs.filter(status__in=["queued", "running", "paused"]).exists():
+        raise WrongState("A run of this project is under way: stop it first, then archive the project.")
+    Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=timezone.now())
+
+
+def restore_project(project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(archived_at=None)
+
+
+def may_delete(project: Project) -> bool:
+    """People's work is never deleted; a demo holds nothing that `manage.py demo` cannot make again."""
+    return project.is_demo or not project.annotations.exists()
+
+
+def delete_project(project: Project) -> None:
+    """The project with all that belongs to it, its files too. A worker that is busy with it finds its row gone and ends."""
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)
+        if not may_delete(project):
+            raise WrongState("People have labelled in this project: archive it instead, so that their work is kept.")
+        files = _files_of(project)
+        # From the leaves up, each one statement: the cascade would load every row to find what hangs on it.
+        for relation in ("verdicts", "annotations"):
+            getattr(project, relation).all().delete()
+        project.queries.model._meta.get_field("assignments").related_model.objects.filter(item__project=project).delete()
+        for relation in ("queries", "runs", "items", "datasets"):
+            getattr(project, relation).all().delete()
+        project.delete()
+        transaction.on_commit(lambda: _delete_files(files))
+
+
+def _files_of(project: Project) -> list[str]:
+    names = [name for row in project.datasets.values_list("file", "labels_file", "report") for name in row]
+    names += [
+        name for row in project.runs.values_list("trials__model_file__file", "trials__model_file__predictions") for name in row
+    ]
+    if project.modality == Modality.IMAGE:
+        names += project.items.values_list("content", flat=True)
+    return [name for name in names if name]
+
+
+def _delete_files(names: list[str]) -> None:
+    for name in names:
+        if not PurePosixPath(name).is_absolute():
+            default_storage.delete(name)
+
+
+@transaction.atomic
+def add_member(project: Project, user: User, role: Role) -> Membership:
+    membership, made = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+    if not made:
+        raise WrongState(f"{user} is a member already, as {membership.get_role_display().lower()}.")
+    return membership
+
+
+@transaction.atomic
+def change_role(membership: Membership, role: Role) -> None:
+    if role != Role.MANAGER:
+        _keep_a_manager(membership)
+    Membership.objects.filter(pk=membership.pk).update(role=role)
+    membership.role = role
+
+
+@transaction.atomic
+def remove_member(membership: Membership) -> None:
+    """What the person labelled stays, and stays theirs; what they had on the screen is free for the others."""
+    _keep_a_manager(membership)
+    membership.user.assignments.filter(item__project=membership.project_id, state="leased").update(leased_until=timezone.now())
+    membership.delete()
+
+
+def _keep_a_manager(membership: Membership) -> None:
+    # The lock makes two managers who step down at the same moment take turns.
+    Project.objects.select_for_update().get(pk=membership.project_id)
+    membership.refresh_from_db()
+    others = Membership.objects.filter(project=membership.project_id, role=Role.MANAGER).exclude(pk=membership.pk)
+    if membership.role == Role.MANAGER and not others.exists():
+        raise WrongState("A project needs a manager: make somebody else a manager first.")
