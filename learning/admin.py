@@ -36,8 +36,8 @@ class RunAdmin(admin.ModelAdmin):
     search_fields = ["name", "project__name"]
     inlines = [TrialInline, EventInline]
     fields = [
-        "project", "kind", "name", "status", "stop_reason", "error", "traceback", "configuration", "n_items", "fingerprint", "versions",
-        "created_by", "created_at", "started_at", "finished_at",
+        "project", "kind", "name", "status", "stop_reason", "error", "traceback", "configuration", "n_items", "fingerprint",
+        "versions", "created_by", "created_at", "started_at", "finished_at",
     ]  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Run | None = None) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 
 from annotation.models import Annotation, Query, Verdict
@@ -71,7 +72,8 @@ def metrics_csv(run: Run) -> Download:
 # --- Data
 
 _DATA_COLUMNS = [
-    "key", "content", "imported_label", "label", "label_source", "people", "prediction", "probability", "split", "round_asked", "purpose",
+    "key", "content", "imported_label", "label", "label_source", "people", "prediction", "probability", "split",
+    "round_asked", "purpose",
 ]  # fmt: skip
 
 
@@ -263,10 +265,14 @@ DOWNLOADS: dict[str, Callable[[Run], Download]] = {
 }
 
 
-def as_response(download: Download) -> HttpResponse | StreamingHttpResponse:
+def as_response(download: Download) -> HttpResponseBase:
     name, content_type, body = download
-    kind = HttpResponse if isinstance(body, bytes) else StreamingHttpResponse
-    response = kind(body, content_type=content_type)
+    if isinstance(body, bytes):
+        response = HttpResponse(body, content_type=content_type)
+    elif hasattr(body, "read"):
+        response = FileResponse(body, content_type=content_type)  # in blocks, with its length, and closed at the end
+    else:
+        response = StreamingHttpResponse(body, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

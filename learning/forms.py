@@ -43,7 +43,8 @@ def entries(section: str, modality: str) -> list[tuple[str, type]]:
 
 
 def _criteria() -> list[tuple[str, type]]:
-    return [(entry.name, entry) for entry in engine.criteria]
+    """What may be chosen; that an empty pool ends a run is no choice."""
+    return [(entry.name, entry) for entry in engine.criteria if entry.name != "pool_empty"]
 
 
 class RunForm(forms.Form):

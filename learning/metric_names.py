@@ -1,26 +1,15 @@
 """What metrics and phases are called on pages."""
 
-_METRICS = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "mcc": "Matthews correlation",
-    "log_loss": "Log loss",
-    "roc_auc": "ROC AUC",
-    "ece": "Calibration error",
-}
-_AVERAGES = ("macro", "micro", "weighted")
+from learning.engine.metrics import METRICS
 
 
 def metric_label(name: str) -> str:
-    """`f1_macro` -> `F1 (macro)`; also of a metric that nobody has named here."""
-    if name in _METRICS:
-        return _METRICS[name]
-    head, _, average = name.rpartition("_")
-    if average in _AVERAGES and head:
-        return f"{_words(head)} ({average})"
-    return _words(name)
-
-
-def _words(name: str) -> str:
+    """`f1_macro` -> `F1 (macro)`; also of a metric, a phase or an entry that nobody has named."""
+    if name in METRICS:
+        return METRICS[name]["label"]
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def lower_is_better(name: str) -> bool:
+    return name in METRICS and not METRICS[name]["higher_is_better"]

@@ -6,12 +6,11 @@ import numpy as np
 from django.db.models import Avg, Count, Q
 
 from annotation.models import Annotation, Purpose, Query
-from learning.metric_names import metric_label
+from learning.metric_names import lower_is_better, metric_label
 from learning.models import ModelFile, Round, Run, Trial
 from learning.state import live, main_metric
 from projects.models import Label
 
-LOWER_IS_BETTER = {"log_loss", "ece", "brier", "brier_score", "calibration_error"}
 TOP_CONFUSIONS = 15
 
 
@@ -78,7 +77,7 @@ def _best(rounds: Sequence[Round], metric: str) -> dict | None:
     measured = [row for row in rounds if row.metrics.get(metric, {}).get("value") is not None]
     if not measured:
         return None
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(metric) else -1
     return _scores(min(measured, key=lambda row: (sign * row.metrics[metric]["value"], row.number)))
 
 

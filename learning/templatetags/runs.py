@@ -2,6 +2,7 @@
 
 from django import template
 
+from learning import engine
 from learning.metric_names import metric_label
 
 register = template.Library()
@@ -33,6 +34,12 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def choice_title(value: str) -> str:
+    """Of a mode or an oracle."""
+    return {"known": "Known labels first"}.get(value, value.capitalize())
+
+
+@register.filter
 def metric_name(name: str) -> str:
     return metric_label(name)
 
@@ -41,17 +48,22 @@ def metric_name(name: str) -> str:
 def settings_lines(configuration: dict) -> list[tuple[str, str]]:
     """A configuration in words, a line per setting, in the order of the form."""
     lines = []
-    for section in ("features", "learner", "strategy"):
+    for section, registry in (("features", engine.features), ("learner", engine.learners), ("strategy", engine.strategies)):
         if section in configuration:
-            lines.append((section.capitalize(), _entry(configuration[section])))
-    lines += [("Stop", _entry(criterion)) for criterion in configuration.get("stop", [])]
+            lines.append((section.capitalize(), _entry(configuration[section], registry)))
+    lines += [("Stop", _entry(criterion, engine.criteria)) for criterion in configuration.get("stop", [])]
     rest = [key for key in configuration if key not in {"features", "learner", "strategy", "stop"}]
     return lines + [(_WORDS.get(key, metric_label(key)), _plain(configuration[key])) for key in rest if configuration[key] != []]
 
 
-def _entry(entry: dict) -> str:
-    parameters = [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in entry.items() if key != "name"]
-    return metric_label(entry.get("name", "")) + (f" ({', '.join(parameters)})" if parameters else "")
+def _entry(entry: dict, registry: engine.Registry) -> str:
+    """`TF-IDF: unit words, n-grams up to 2`; a plug-in that is not installed any more keeps the names that were stored."""
+    name = entry.get("name", "")
+    declared = registry.get(name) if name in registry else None
+    label = declared.label if declared else metric_label(name)
+    labels = {parameter.name: parameter.label.lower() for parameter in declared.parameters} if declared else {}
+    texts = [f"{labels.get(key) or key.replace('_', ' ')} {_plain(value)}" for key, value in entry.items() if key != "name"]
+    return f"{label}: {', '.join(texts)}" if texts else label
 
 
 def _plain(value: object) -> str:

@@ -19,6 +19,8 @@ from projects.access import project_page
 from projects.models import Project, Role
 
 _OVER = [Run.Status.FINISHED, Run.Status.STOPPED]
+# What moves first, then what needs somebody, then what was not begun.
+_ORDER = ["running", "queued", "failed", "paused", "draft"]
 _PER_PAGE = 25
 _EVENTS = 50
 # name -> (function, words of the button, statuses in which it is offered, what it says when done)
@@ -51,7 +53,7 @@ def _list(request: HttpRequest, found, template: str, context: dict) -> HttpResp
     """The page; with `?version=` the list alone, or 204 (which htmx leaves alone) while there is nothing new to show."""
     found = found.select_related("project").defer("traceback", "versions", "classes")
     # What moves is always in sight; what is over is paged.
-    current = list(found.exclude(status__in=_OVER))
+    current = sorted(found.exclude(status__in=_OVER), key=lambda run: (_ORDER.index(run.status), -run.pk))
     over = Paginator(found.filter(status__in=_OVER), _PER_PAGE).get_page(request.GET.get("page"))
     facts = live([*current, *over])
     now = {
@@ -137,7 +139,7 @@ def _state(run: Run) -> dict:
     events = run.events.select_related("user")[:_EVENTS]
     return facts | {
         "workers": workers.alive(),
-        "stopping": last.stopping if last else [],
+        "stopping": [c for c in (last.stopping if last else []) if c["met"] or c["name"] != "pool_empty"],
         "metrics": [{"name": name, "label": metric_label(name)} for name in (last.metrics if last else {})],
         "test_scored": last.n_test if last else 0,
         "traceback": run.traceback,

@@ -45,10 +45,9 @@ def heat_table(confusion: list[list[int]], names: list[str]) -> list[dict]:
     for i, counts in enumerate(confusion):
         total = sum(counts)
         cells = [
-            {"n": n, "share": round(n / total, 3) if total else 0, "percent": round(100 * n / total) if total else 0, "hit": i == j,
-             "predicted": names[j] if j < len(names) else ""}
+            {"n": n, "share": n / total if total else 0, "hit": i == j, "predicted": names[j] if j < len(names) else ""}
             for j, n in enumerate(counts)
-        ]  # fmt: skip
+        ]
         rows.append({"name": names[i] if i < len(names) else f"class {i}", "total": total, "cells": cells})
     return rows
 

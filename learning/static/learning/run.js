@@ -43,7 +43,8 @@ function show(news) {
 
 async function ask() {
   const since = curve.rounds.at(-1)?.round ?? 0;
-  const response = await fetch(`${live.dataset.url}?since=${since}&version=${version}`, { headers: { Accept: "application/json" }, redirect: "error", signal: AbortSignal.timeout(10000) });
+  const response = await fetch(`${live.dataset.url}?since=${since}&version=${version}`, { headers: { Accept: "application/json" }, redirect: "manual", signal: AbortSignal.timeout(10000) });
+  if (response.type === "opaqueredirect") location.reload(); // logged out meanwhile: to the login page, and back here
   if (response.status === 204) return;
   if (!response.ok) throw new Error(`answer ${response.status}`);
   show(await response.json());
