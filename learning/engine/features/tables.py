@@ -20,6 +20,7 @@ NUMERIC_SHARE = 0.95
 WORDS_OF_A_TEXT = 3
 FEATURES_OF_A_TEXT = 2000
 FEW_VALUES = 50
+ROWS_OF_A_COUNTER = 20
 
 
 def column_kind(values: pd.Series) -> str:
@@ -31,7 +32,7 @@ def column_kind(values: pd.Series) -> str:
     numbers = pd.to_numeric(present, errors="coerce").replace([np.inf, -np.inf], np.nan)
     if numbers.notna().mean() >= NUMERIC_SHARE:
         steps = np.diff(numbers.to_numpy(dtype=float))
-        is_counter = len(numbers) > FEW_VALUES and bool(np.all(steps > 0) and np.all(numbers == numbers.round()))
+        is_counter = len(numbers) >= ROWS_OF_A_COUNTER and bool(np.all(steps > 0) and np.all(numbers == numbers.round()))
         return "nothing" if is_counter else "number"
     if distinct > FEW_VALUES and distinct > 0.5 * len(present):
         return "text" if present.str.split().str.len().mean() >= WORDS_OF_A_TEXT else "nothing"

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from learning.engine.strategies import k_center
+from learning.engine.strategies.k_center import farthest_first
+
+
+def plain(X: np.ndarray, candidates: np.ndarray, centers: np.ndarray, batch_size: int) -> list[int]:
+    """The algorithm as it is written in the paper."""
+    centers, picks = list(centers), []
+    for _ in range(batch_size):
+        distances = [min(np.linalg.norm(X[c] - X[s]) for s in centers) if c not in picks else -1 for c in candidates]
+        picks.append(int(candidates[int(np.argmax(distances))]))
+        centers.append(picks[-1])
+    return picks
+
+
+def test_by_hand_on_a_line():
+    X = np.array([[0.0], [1.0], [4.0], [10.0], [6.0]])
+    picked = set()
+    for seed in range(20):
+        best, distances = farthest_first(X, np.array([1, 2, 3, 4]), np.array([0]), 4, np.random.default_rng(seed))
+        picked.add(tuple((best + 1).tolist()))
+        assert distances.tolist() == [10, 4, 2, 1]
+    assert picked == {(3, 2, 4, 1), (3, 4, 2, 1)}  # 4 and 6 are both 4 away from 0 and 10
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+@pytest.mark.parametrize(("active", "flush"), [(4096, 64), (5, 64), (7, 2), (1, 1)])
+def test_takes_what_the_plain_algorithm_takes(monkeypatch, as_sparse, active, flush):
+    monkeypatch.setattr(k_center, "_ACTIVE", active)
+    monkeypatch.setattr(k_center, "_FLUSH_AFTER", flush)
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 5))
+    candidates, centers = np.arange(10, 60), np.arange(4)
+    given = sparse.csr_matrix(X) if as_sparse else X
+    best, _ = farthest_first(given, candidates, centers, 25, np.random.default_rng(0))
+    assert candidates[best].tolist() == plain(X, candidates, centers, 25)
+
+
+def test_pending_items_are_covered_too():
+    X = np.array([[0.0], [10.0], [9.0], [5.0]])
+    candidates = np.array([2, 3])
+    far, _ = farthest_first(X, candidates, np.array([0]), 1, np.random.default_rng(0))
+    covered, _ = farthest_first(X, candidates, np.array([0, 1]), 1, np.random.default_rng(0))
+    assert (candidates[far[0]], candidates[covered[0]]) == (2, 3)
+
+
+def test_without_any_center_the_first_is_drawn_at_random():
+    X = np.arange(10.0)[:, None]
+    first = {int(farthest_first(X, np.arange(10), np.empty(0, int), 2, np.random.default_rng(s))[0][0]) for s in range(60)}
+    assert len(first) == 10
+
+
+def test_identical_items_are_each_taken_once():
+    X = np.ones((20, 3), dtype=np.float32)
+    best, distances = farthest_first(X, np.arange(5, 20), np.array([0]), 15, np.random.default_rng(0))
+    assert sorted(best) == list(range(15)) and np.all(distances < 1e-3)
