@@ -1,0 +1,126 @@
+"""The import job of RQ's workers, and what makes it again when it is lost."""
+
+import io
+import logging
+import tempfile
+import time
+from pathlib import PurePath
+
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from projects import leases
+from projects.importing.check import Plan, drop_keys_in_use
+from projects.importing.cleanup import remove_pictures
+from projects.importing.errors import ImportRefused
+from projects.importing.receive import QUEUE, enqueue, job_id
+from projects.importing.sources import open_source
+from projects.importing.write import insert_items
+from projects.labels import ensure_labels
+from projects.models import Dataset
+from projects.signals import dataset_imported
+
+logger = logging.getLogger("alambic.imports")
+Status = Dataset.Status
+
+
+def import_dataset(dataset_id: int) -> None:
+    """Import a queued data set, whole or not at all. Safe to call any number of times: one worker holds its lease."""
+    dataset = Dataset.objects.select_related("project").filter(pk=dataset_id, status__in=[Status.QUEUED, Status.RUNNING]).first()
+    if dataset is None or (token := leases.claim(dataset)) is None:
+        return
+    try:
+        with leases.heartbeat(dataset, token):
+            Dataset.objects.filter(pk=dataset.pk).update(status=Status.RUNNING, processed=0)
+            _import(dataset, token)
+    except leases.LeaseLost:
+        logger.info("import %s went to another worker", dataset_id)
+    except ImportRefused as error:
+        _fail(dataset, token, error.message)
+    except IntegrityError:
+        text = "Another import brought items with the same keys at the same moment. Nothing was imported: try again."
+        _fail(dataset, token, text)
+    except Exception as error:  # noqa: BLE001 - the page says what went wrong, and nothing is half imported
+        logger.exception("import %s failed", dataset_id)
+        _fail(
+            dataset,
+            token,
+            f"Unexpected {type(error).__name__}: {error}. Nothing was imported. Try again; if it fails again, report it.",
+        )
+
+
+def recover() -> int:
+    """Enqueue imports that should run and have nobody at them; how many."""
+    import django_rq
+
+    abandoned = Q(worker="") | Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - leases.STALE_AFTER)
+    waiting = list(Dataset.objects.filter(abandoned, status__in=[Status.QUEUED, Status.RUNNING]))
+    if not waiting:
+        return 0
+    queued = set(django_rq.get_queue(QUEUE).get_job_ids())
+    lost = [dataset for dataset in waiting if job_id(dataset.pk, dataset.wakeups) not in queued]
+    for dataset in lost:
+        with transaction.atomic():
+            enqueue(dataset)
+    return len(lost)
+
+
+def _import(dataset: Dataset, token: str) -> None:
+    with tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as report, open_source(dataset) as stream:
+        plan = Plan(report)
+        for record in stream(plan, _Progress(dataset, token)):
+            plan.accept(record)
+        drop_keys_in_use(dataset.project, plan)
+        if plan.accepted == 0:
+            _keep_report(dataset, plan)
+            first = f" The first: row {plan.errors[0]['row']} {plan.errors[0]['error']}." if plan.errors else ""
+            raise ImportRefused(
+                f"Nothing can be imported: {plan.rows:,} read, all left out; the report names each reason.{first}"
+            )
+        _keep_report(dataset, plan)
+        _store(dataset, token, stream, plan)
+
+
+def _store(dataset: Dataset, token: str, stream, plan: Plan) -> None:
+    silent = Plan(io.StringIO())  # the second reading leaves out the same rows; they are reported already
+    found = (r for r in stream(silent, lambda n: None) if plan.places.get(r.key, (None,))[0] == r.row)
+    with transaction.atomic():
+        leases.assert_held(dataset, token)
+        ids = ensure_labels(dataset.project, plan.labels)
+        count, labeled = insert_items(dataset, found, ids)
+        fields = {"rows": plan.rows, "processed": plan.rows, "imported": count, "labeled": labeled, "skipped": plan.skipped}
+        fields |= {"errors": plan.errors, "report": dataset.report.name, "status": Status.FINISHED, "message": ""}
+        Dataset.objects.filter(pk=dataset.pk).update(**fields, finished_at=timezone.now(), worker="", heartbeat_at=None)
+        dataset.refresh_from_db()
+        dataset_imported.send(Dataset, dataset=dataset)
+
+
+def _keep_report(dataset: Dataset, plan: Plan) -> None:
+    """The rows that were left out, as a file; written before the commit, which then names it."""
+    if plan.skipped:
+        plan.report.seek(0)
+        name = f"{PurePath(dataset.name).stem}-left-out.csv"
+        dataset.report.save(name, File(io.BytesIO(plan.report.read().encode())), save=False)
+
+
+def _fail(dataset: Dataset, token: str, message: str) -> None:
+    """Nothing was imported: the message says why, and the pictures that were stored on the way go."""
+    fields = {"status": Status.FAILED, "message": message, "finished_at": timezone.now(), "report": dataset.report.name or ""}
+    Dataset.objects.filter(pk=dataset.pk, worker=token).update(**fields, worker="", heartbeat_at=None)
+    remove_pictures(dataset)
+
+
+class _Progress:
+    """Commits how far the reading is, at most twice a second."""
+
+    def __init__(self, dataset: Dataset, token: str) -> None:
+        self.mine = Dataset.objects.filter(pk=dataset.pk, worker=token)
+        self.said_at = 0.0
+
+    def __call__(self, rows: int) -> None:
+        if time.monotonic() - self.said_at > 0.5:
+            self.said_at = time.monotonic()
+            if self.mine.update(processed=rows) != 1:
+                raise leases.LeaseLost("Somebody else imports this now.")
