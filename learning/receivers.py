@@ -1,4 +1,4 @@
-"""Answers wake the learner: the receiver of the one signal that goes against the direction of imports."""
+"""The receivers of what goes against the direction of imports: answers wake the learner, exports ask for its predictions."""
 
 from annotation.models import Query
 from learning.dispatch import wake_and_enqueue
@@ -19,3 +19,10 @@ def wake_waiting_trials(sender, queries: list[Query], **kwargs) -> None:
     for trial in trials.select_related("run"):
         if must_wait(trial) is None:
             wake_and_enqueue(trial)
+
+
+def give_predictions(sender, run: Run, **kwargs):
+    """For an export that names a run."""
+    from learning.downloads import predictions
+
+    return predictions(run)
