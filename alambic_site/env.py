@@ -6,6 +6,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -35,6 +36,18 @@ def env_int(name: str, default: int, minimum: int = 0) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def database(var_dir: Path) -> dict:
+    """Django's settings of the database that DATABASE_URL names; SQLite below `var_dir` otherwise."""
+    try:
+        return dj_database_url.config(
+            default=f"sqlite:///{var_dir / 'alambic.sqlite3'}", conn_max_age=600, conn_health_checks=True
+        )
+    except ValueError as error:
+        words = str(error).splitlines()[0].split(". ")[0]
+        example = "postgres://user:password@host:5432/alambic"
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read ({words}). It looks like {example}") from None
 
 
 def redis_socket(var_dir: Path) -> Path:

@@ -7,9 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-import dj_database_url
-
-from alambic_site.env import env_bool, env_int, env_list, redis_socket, secret_key
+from alambic_site.env import database, env_bool, env_int, env_list, redis_socket, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").expanduser().resolve()
@@ -90,11 +88,7 @@ TEMPLATES = [
 # An answer that was acknowledged must survive a power cut: synchronous=FULL costs about 0.5 ms a commit. The workers'
 # commits can be computed again, so `manage.py start` gives them SQLITE_SYNCHRONOUS=NORMAL.
 SQLITE_SYNCHRONOUS = os.environ.get("SQLITE_SYNCHRONOUS", "FULL")
-DATABASES = {
-    "default": dj_database_url.config(
-        default=f"sqlite:///{VAR_DIR / 'alambic.sqlite3'}", conn_max_age=600, conn_health_checks=True
-    )
-}
+DATABASES = {"default": database(VAR_DIR)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # IMMEDIATE: a transaction that will write takes its lock at once, so "database is locked" cannot arise in its middle.
@@ -127,7 +121,7 @@ STATICFILES_FINDERS = [
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "alambic_site.staticfiles.StaticFilesStorage"},
 }
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20

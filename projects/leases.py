@@ -87,6 +87,9 @@ def heartbeat(row, token: str):
     thread.start()
     try:
         yield
+    except SystemExit:  # the worker is asked to stop: the next one need not wait until this lease is stale
+        release(row, token)
+        raise
     finally:
         stop.set()
         thread.join(timeout=BEAT_EVERY)
