@@ -2,18 +2,20 @@
 
 import csv
 import io
+import time
 import zipfile
 
 import numpy as np
 from django.core.files.base import ContentFile
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from PIL import Image
-from projects.jobs import import_dataset
 from sklearn.datasets import load_digits
 
 from learning import engine
 from learning.actions import create_run, start_run
+from projects.importing import begin, receive
+from projects.jobs import import_dataset
 from projects.models import Dataset, Label, Membership, Modality, Project, Role, User
 
 GUIDELINES = """\
@@ -54,21 +56,16 @@ class Command(BaseCommand):
         order = engine.generator(0, "demo").permutation(len(images))
         archive, desk = order[:N_ARCHIVE], order[N_ARCHIVE:]
         labeled = _random_sample(len(desk))
+        partly = [digit if i in labeled else "" for i, digit in enumerate(target[desk])]
         sets = [
             _import(project, user, "digits-labelled.zip", images[archive], list(target[archive])),
-            _import(
-                project,
-                user,
-                "digits-to-label.zip",
-                images[desk],
-                [t if i in labeled else "" for i, t in enumerate(target[desk])],
-            ),
+            _import(project, user, "digits-to-label.zip", images[desk], partly),
         ]
         common = {"learner": {"name": "logistic_regression"}, "features": {"name": "pixels", "size": 8}}
         # Slow on purpose: a forest of many trees and small batches, so that the curve is seen growing for a minute.
         watched = common | {
             "datasets": [sets[0].pk], "oracle": "known", "batch_size": 5, "seed_size": 20, "test_ratio": TEST_RATIO,
-            "learner": {"name": "random_forest", "n_estimators": 300}, "stop": [{"name": "budget", "labels": 600}],
+            "learner": {"name": "random_forest", "trees": 300}, "stop": [{"name": "budget", "labels": 600}],
         }  # fmt: skip
         by_hand = common | {
             "datasets": [sets[1].pk], "oracle": "people", "batch_size": 10, "seed_size": 20, "test_ratio": TEST_RATIO,
@@ -97,17 +94,13 @@ def _import(project: Project, user: User | None, name: str, images: np.ndarray, 
             Image.fromarray((255 - pixels.reshape(8, 8) * 255 / 16).astype(np.uint8)).save(picture, "PNG")
             archive.writestr(f"{name[:-4]}/{i:04}.png", picture.getvalue())
             writer.writerow([f"{name[:-4]}/{i:04}.png", label])
-    dataset = Dataset.objects.create(
-        project=project,
-        name=name,
-        created_by=user,
-        status=Dataset.Status.QUEUED,
-        file=ContentFile(pictures.getvalue(), name=name),
-        labels_file=ContentFile(table.getvalue().encode(), name=name.replace(".zip", ".csv")),
-        mapping={"label_column": "label"},
-    )
-    import_dataset(dataset.pk)
-    dataset.refresh_from_db()
-    if dataset.status != Dataset.Status.FINISHED:
-        raise RuntimeError(f"The demo's data set {name} was not imported: {dataset.message}")
+    labels = ContentFile(table.getvalue().encode(), name=name.replace(".zip", ".csv"))
+    dataset = receive(project, user, ContentFile(pictures.getvalue(), name=name), labels)
+    begin(dataset)
+    import_dataset(dataset.pk)  # here and now; a worker that was quicker is waited for
+    while dataset.status not in {Dataset.Status.FINISHED, Dataset.Status.FAILED}:
+        time.sleep(0.1)
+        dataset.refresh_from_db()
+    if dataset.status == Dataset.Status.FAILED:
+        raise CommandError(f"The demo's data set {name} was not imported: {dataset.message}")
     return dataset
