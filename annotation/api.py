@@ -1,3 +1,329 @@
-"""REST of this app."""
+"""REST of labelling: get items, answer, undo. By the same functions as the labelling page (which is a client of this).
 
-urlpatterns: list = []
+The hot endpoints build plain dicts: serializer classes here only describe them for the schema (annotation/schemas.py).
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import Http404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alambic_site.api import Conflict, Pagination
+from annotation import queue, schemas
+from annotation.models import Annotation, Assignment
+from annotation.progress import progress, why_empty
+from annotation.reasons import why
+from projects.access import access_project
+from projects.models import Item, Modality, Project, Role, User
+from projects.task_types import InvalidValue, task_type
+
+MAX_COUNT = 50
+# After an answer, only leases that were not renewed for a minute are: one write fewer for each answer.
+_RENEW_AFTER = timedelta(minutes=1)
+
+
+def item_payload(project: Project, item: Item, query=None, assignment: Assignment | None = None) -> dict:
+    """One item to answer, as the labelling page and REST clients get it."""
+    payload = {
+        "assignment": assignment.pk if assignment else None,
+        "item": item.pk,
+        "key": item.key,
+        "modality": project.modality,
+        "purpose": query.purpose if query else None,
+        "why": why(query),
+        "lease_until": assignment.leased_until.isoformat() if assignment else None,
+    }
+    if project.modality == Modality.IMAGE:
+        payload["image_url"] = reverse("item-image", args=[project.pk, item.pk])
+    else:
+        payload["content"] = _row(item.content) if project.modality == Modality.TABLE else item.content
+    return payload
+
+
+def next_items(user: User, project: Project, count: int, *, renew_after: timedelta = timedelta(0)) -> list[dict]:
+    leased = queue.lease_next(user, project, count, renew_after=renew_after)
+    return [item_payload(project, a.item, a.query, a) for a in leased]
+
+
+def _row(content: str) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content
+
+
+def _whole(data: dict, field: str, default: int | None, low: int, high: int) -> int | None:
+    """A whole number of the request, or a 400 that names the field."""
+    value = data.get(field, default)
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isdecimal():
+        raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
+    number = int(value)
+    if not low <= number <= high:
+        raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
+    return number
+
+
+def _id(data: dict, field: str) -> int | None:
+    return _whole(data, field, None, 1, 2**63 - 1)
+
+
+def _text(data: dict, field: str, limit: int) -> str:
+    value = data.get(field) or ""
+    if not isinstance(value, str):
+        raise ValidationError({field: ["Must be a text."]})
+    if len(value) > limit:
+        raise ValidationError({field: [f"Must have at most {limit} characters; this has {len(value)}."]})
+    return value
+
+
+def _flag(data: dict, field: str) -> bool:
+    value = data.get(field, False)
+    if not isinstance(value, bool):
+        raise ValidationError({field: ["Must be true or false."]})
+    return value
+
+
+def _seconds(data: dict) -> float | None:
+    value = data.get("seconds")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValidationError({"seconds": ["Must be a number of seconds."]})
+    return value
+
+
+def _time(data: dict, field: str) -> datetime | None:
+    value = data.get(field)
+    if value in (None, ""):
+        return None
+    try:
+        found = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or timezone.is_naive(found):
+        raise ValidationError({field: ["Must be a time with its zone, like 2030-01-31T12:00:00Z."]})
+    return found
+
+
+class ProjectView(APIView):
+    """A view of one project's labelling: who may come in, and the request's body as a dict."""
+
+    minimum = Role.ANNOTATOR
+    writes = True
+
+    def project(self) -> Project:
+        return access_project(self.request.user, self.kwargs["project_id"], self.minimum, writes=self.writes)
+
+    def body(self) -> dict:
+        if not isinstance(self.request.data, dict):
+            raise ValidationError({"detail": ["The body must be a JSON object."]})
+        data = self.request.data
+        meant_for = _id(data, "user")
+        if meant_for is not None and meant_for != self.request.user.pk:
+            name = self.request.user.get_username()
+            raise Conflict(f"This was written by another person: you are logged in as {name} now. Log in as before to send it.")
+        return data
+
+
+@extend_schema(tags=["labelling"])
+class NextView(ProjectView):
+    @extend_schema(
+        operation_id="projects_next",
+        summary="Lease the next items for me",
+        description="First what I hold already (its leases are renewed), then the next open queries. An empty list: see "
+        "`empty` of `progress/` for why.",
+        request=schemas.NextSerializer,
+        responses={200: schemas.ItemToLabelSerializer(many=True), **schemas.ERRORS},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        count = _whole(self.body(), "count", 1, 1, MAX_COUNT)
+        return Response(next_items(request.user, project, count))
+
+
+@extend_schema(tags=["labelling"])
+class AnnotationsView(ProjectView):
+    @extend_schema(
+        operation_id="projects_annotations_list",
+        summary="Answers: managers and reviewers see all, others their own",
+        parameters=[
+            OpenApiParameter("user", int, description="Only of this person (id)."),
+            OpenApiParameter("item", int, description="Only to this item (id)."),
+            OpenApiParameter("page", int),
+            OpenApiParameter("page_size", int),
+        ],
+        responses={200: schemas.AnnotationPageSerializer, **schemas.ERRORS},
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        self.writes = False
+        project = self.project()
+        rows = Annotation.objects.filter(project=project).select_related("item", "user", "query").order_by("-pk")
+        if project.role.rank < Role.REVIEWER.rank:
+            rows = rows.filter(user=request.user)
+        for field in ("user", "item"):
+            if (wanted := _id(request.query_params, field)) is not None:
+                rows = rows.filter(**{f"{field}_id": wanted})
+        pages = Pagination()
+        names = dict(project.labels.values_list("pk", "name"))
+        page = pages.paginate_queryset(rows, request, view=self)
+        return pages.get_paginated_response([_annotation(project, row, names) for row in page])
+
+    @extend_schema(
+        operation_id="projects_annotations_create",
+        summary="Answer an item",
+        description="Name the `assignment` (or the `item`). Choose a new random `token` for every answer: sent again after a "
+        "lost connection, it is stored once. An answer is never refused because its lease ran out.",
+        request=schemas.AnswerSerializer,
+        responses={201: schemas.SubmissionSerializer, 200: schemas.SubmissionSerializer, **schemas.CHANGES},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        data = self.body()
+        assignment, item = _id(data, "assignment"), _id(data, "item")
+        if assignment is None and item is None:
+            raise ValidationError({"assignment": ["Say which item is answered: its `assignment`, or its `item`."]})
+        ahead = _whole(data, "next", 0, 0, MAX_COUNT)
+        submission = _submit(request.user, project, data, assignment, item)
+        answer = {
+            "id": submission.annotation.pk,
+            "outcome": submission.outcome,
+            "message": submission.message,
+            "next": next_items(request.user, project, ahead, renew_after=_RENEW_AFTER) if ahead else [],
+            "progress": progress(request.user, project),
+        }
+        return Response(answer, status=200 if submission.outcome == "repeated" else 201)
+
+
+def _submit(user: User, project: Project, data: dict, assignment: int | None, item: int | None) -> queue.Submission:
+    token = data.get("token")
+    if not isinstance(token, str) or not 0 < len(token) <= 64:
+        raise ValidationError({"token": ["Must be a text of 1 to 64 characters, a new random one for every answer."]})
+    fields = {
+        "token": token, "seconds": _seconds(data), "skipped": _flag(data, "skipped"), "flagged": _flag(data, "flagged"),
+        "comment": _text(data, "comment", 10_000), "value": data.get("value"),
+    }  # fmt: skip
+    try:
+        try:
+            return queue.submit(user, project, assignment=assignment, item=item, **fields)
+        except Http404:
+            if assignment is None or item is None:
+                raise
+            # The lease was given back meanwhile; which item it was for is still known.
+            return queue.submit(user, project, item=item, **fields)
+    except InvalidValue as error:
+        field = "token" if "token" in str(error).lower().split(".")[0] and not data.get("value") else "value"
+        raise ValidationError({field: [str(error)]}) from error
+
+
+def _annotation(project: Project, row: Annotation, names: dict[int, str]) -> dict:
+    return {
+        "id": row.pk,
+        "item": row.item_id,
+        "key": row.item.key,
+        "user": row.user_id,
+        "username": row.user.get_username(),
+        "value": None if row.value is None else task_type(project.task).display(row.value, names),
+        "skipped": row.skipped,
+        "extra": row.extra,
+        "flagged": row.flagged,
+        "comment": row.comment,
+        "seconds": row.seconds,
+        "current": row.current,
+        "withdrawn": row.withdrawn_at is not None,
+        "purpose": row.query.purpose if row.query else None,
+        "why": why(row.query),
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+@extend_schema(tags=["labelling"])
+class UndoView(ProjectView):
+    @extend_schema(
+        operation_id="projects_annotations_undo",
+        summary="Take back my last answer, or a named one",
+        description="Name the answer (`annotation` or its `token`) so that a repeated request undoes nothing more. `undone` is "
+        "null where there was nothing to undo; otherwise the item is leased to me again.",
+        request=schemas.UndoSerializer,
+        responses={200: schemas.UndoneSerializer, **schemas.CHANGES},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        data = self.body()
+        named, token = _id(data, "annotation"), _text(data, "token", 64)
+        if named is None and token:
+            mine = Annotation.objects.filter(user=request.user, project=project, token=token)
+            named = mine.values_list("pk", flat=True).first() or 0
+        undone = queue.undo(request.user, project, named)
+        answer: dict[str, Any] = {"undone": None, "item": None, "value": None, "progress": progress(request.user, project)}
+        if undone:
+            place = Assignment.objects.filter(item=undone.item, user=request.user).select_related("query").first()
+            names = dict(project.labels.values_list("pk", "name"))
+            answer["undone"] = undone.pk
+            answer["item"] = item_payload(project, undone.item, place.query if place else None, place)
+            answer["value"] = None if undone.value is None else task_type(project.task).display(undone.value, names)
+        return Response(answer)
+
+
+@extend_schema(tags=["labelling"])
+class ReleaseView(ProjectView):
+    @extend_schema(
+        operation_id="projects_release",
+        summary="Give back what I hold: I am leaving",
+        request=schemas.ReleaseSerializer,
+        responses={200: schemas.ReleasedSerializer, **schemas.ERRORS},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        return Response({"released": queue.release(request.user, project, renewed_until=_time(self.body(), "lease_until"))})
+
+
+@extend_schema(tags=["labelling"])
+class HeartbeatView(ProjectView):
+    @extend_schema(
+        operation_id="projects_heartbeat",
+        summary="I am still at it: renew what I hold",
+        request=None,
+        responses={200: schemas.HeartbeatSerializer, **schemas.ERRORS},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        now = timezone.now()
+        renewed = queue.touch(request.user, self.project(), now)
+        return Response({"renewed": renewed, "lease_until": (now + queue.LEASE).isoformat()})
+
+
+@extend_schema(tags=["labelling"])
+class ProgressView(ProjectView):
+    minimum = Role.VIEWER
+    writes = False
+
+    @extend_schema(
+        operation_id="projects_progress",
+        summary="How far we are; and why nothing is open for me, if so",
+        parameters=[OpenApiParameter("empty", bool, description="true: say also why nothing is open for me.")],
+        responses={200: schemas.ProjectProgressSerializer, **schemas.ERRORS},
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        facts = progress(request.user, project)
+        if request.query_params.get("empty") in {"1", "true"}:
+            facts = facts | {"empty": why_empty(request.user, project)}
+        return Response(facts)
+
+
+urlpatterns = [
+    path("projects/<int:project_id>/next/", NextView.as_view(), name="api-next"),
+    path("projects/<int:project_id>/annotations/", AnnotationsView.as_view(), name="api-annotations"),
+    path("projects/<int:project_id>/annotations/undo/", UndoView.as_view(), name="api-undo"),
+    path("projects/<int:project_id>/release/", ReleaseView.as_view(), name="api-release"),
+    path("projects/<int:project_id>/heartbeat/", HeartbeatView.as_view(), name="api-heartbeat"),
+    path("projects/<int:project_id>/progress/", ProgressView.as_view(), name="api-progress"),
+]

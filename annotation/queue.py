@@ -35,28 +35,42 @@ class Submission:
     message: str
 
 
-def lease_next(user: User, project: Project, count: int, now: datetime | None = None) -> list[Assignment]:
-    """Up to `count` items for this person: first what they hold already (renewed), then the next open queries in order."""
+def lease_next(
+    user: User, project: Project, count: int, now: datetime | None = None, *, renew_after: timedelta = timedelta(0)
+) -> list[Assignment]:
+    """Up to `count` items for this person: first what they hold already (renewed), then the next open queries in order.
+
+    It looks first and locks only to write, so somebody who waits for work (and asks every two seconds) never holds up those
+    who answer. Leases renewed less than `renew_after` ago are left as they are.
+    """
     now = now or timezone.now()
-    with transaction.atomic():
-        mine = _renew(user, project, count, now)
-        if len(mine) < count:
-            mine += _claim(user, project, count - len(mine), now)
+    mine = _held(user, project, count)
+    stale = [a for a in mine if a.leased_until < now + LEASE - renew_after]
+    found = _candidates(user, project, count - len(mine), now) if len(mine) < count else []
+    if stale or found:
+        with transaction.atomic():
+            _renew(stale, user, now)
+            if found:
+                mine += _claim(user, found, count - len(mine), now)
     return mine
 
 
-def _renew(user: User, project: Project, count: int, now: datetime) -> list[Assignment]:
+def _held(user: User, project: Project, count: int) -> list[Assignment]:
     asked = Query.objects.filter(item=OuterRef("item"), status=Query.Status.OPEN)
     held = Assignment.objects.filter(Exists(asked), user=user, state=State.LEASED, item__project=project)
-    mine = list(held.select_related("item", "query").order_by("query__order", "pk")[:count])
-    if mine:
-        Assignment.objects.filter(pk__in=[a.pk for a in mine], user=user).update(leased_until=now + LEASE)
-    for assignment in mine:
+    return list(held.select_related("item", "query").order_by("query__order", "pk")[:count])
+
+
+def _renew(held: list[Assignment], user: User, now: datetime) -> None:
+    if held:
+        mine = Assignment.objects.filter(pk__in=[a.pk for a in held], user=user, state=State.LEASED)
+        mine.update(leased_until=now + LEASE)
+    for assignment in held:
         assignment.leased_until = now + LEASE
-    return mine
 
 
-def _claim(user: User, project: Project, count: int, now: datetime) -> list[Assignment]:
+def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, Query]:
+    """The next queries that have room, by item; some more than `count`, because others are claiming too."""
     of_item = Assignment.objects.filter(item=OuterRef("item")).order_by()
     holding = of_item.filter(Q(state=State.SUBMITTED) | Q(state=State.LEASED, leased_until__gt=now))
     taken = Subquery(holding.values("item").annotate(n=Count("pk")).values("n"), output_field=IntegerField())
@@ -66,13 +80,15 @@ def _claim(user: User, project: Project, count: int, now: datetime) -> list[Assi
         .annotate(taken=Coalesce(taken, 0))
         .filter(taken__lt=F("wanted"))
         .select_related("item")
-        .order_by("order", "pk")[: count + 5]
+        .order_by("order", "pk")[: count + 8]
     )
     wanted: dict[int, Query] = {}
     for query in candidates:  # two runs may ask for the same item: one answer serves both
         wanted.setdefault(query.item_id, query)
-    if not wanted:
-        return []
+    return wanted
+
+
+def _claim(user: User, wanted: dict[int, Query], count: int, now: datetime) -> list[Assignment]:
     rows: dict[int, list[Assignment]] = {item: [] for item in wanted}
     for row in Assignment.objects.filter(item__in=wanted, slot__isnull=False):
         rows[row.item_id].append(row)
@@ -125,9 +141,16 @@ def touch(user: User, project: Project, now: datetime | None = None) -> int:
     return held.update(leased_until=(now or timezone.now()) + LEASE)
 
 
-def release(user: User, project: Project) -> int:
-    """The page was closed: its items may go to others at once."""
-    deleted, _ = Assignment.objects.filter(user=user, state=State.LEASED, item__project=project).delete()
+def release(user: User, project: Project, *, renewed_until: datetime | None = None) -> int:
+    """The page was closed: its items may go to others at once.
+
+    `renewed_until`: the latest lease that the closed page knew of. What was renewed since belongs to another page (a reload's
+    farewell often arrives after the new page's first request).
+    """
+    held = Assignment.objects.filter(user=user, state=State.LEASED, item__project=project)
+    if renewed_until is not None:
+        held = held.filter(leased_until__lte=renewed_until)
+    deleted, _ = held.delete()
     return deleted
 
 
@@ -148,10 +171,17 @@ def submit(
 
     Raises InvalidValue (the value is none of the task's), Http404 (no such item here).
     """
-    labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
-    stored = None if skipped else task_type(project.task).parse(value, labels)
     if not token or len(token) > 64:
         raise InvalidValue("The token must be a text of 1 to 64 characters, new for every answer.")
+    stored = None
+    if not skipped:
+        labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
+        try:
+            stored = task_type(project.task).parse(value, labels)
+        except InvalidValue:
+            if earlier := _by_token(user, project, token):  # the label was retired after the answer was stored
+                return earlier
+            raise
     try:
         with transaction.atomic():
             if earlier := _by_token(user, project, token):
@@ -187,8 +217,17 @@ def undo(user: User, project: Project, annotation: Annotation | int | None = Non
             status=Query.Status.OPEN, closed_at=None
         )
         settle(project, last.item)
+        if not place.exists():
+            _claim_again(user, last.item, now)
         last.current, last.withdrawn_at = False, now
         return last
+
+
+def _claim_again(user: User, item: Item, now: datetime) -> None:
+    """After an undone skip: the item is theirs again, where a slot is still free."""
+    query = item.queries.filter(status=Query.Status.OPEN).select_related("item").order_by("order").first()
+    if query:
+        _claim_one(user, query, list(Assignment.objects.filter(item=item, slot__isnull=False)), now)
 
 
 def _by_token(user: User, project: Project, token: str) -> Submission | None:

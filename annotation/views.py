@@ -1,5 +1,62 @@
+"""The labelling page, and the button with which a reviewer settles a disagreement."""
+
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation.models import Query
+from annotation.queue import LEASE
+from annotation.reasons import BADGES
+from annotation.verdicts import adjudicate
+from projects.access import project_page
+from projects.models import Project, Role
+from projects.task_types import InvalidValue, task_type
+
+# With more labels than this, a search box finds them; buttons alone would fill the screen.
+SEARCH_FROM = 21
 
 
-def label(request: HttpRequest, **kwargs) -> HttpResponse:
-    return HttpResponse("not built yet")
+@require_safe
+@ensure_csrf_cookie
+@project_page(Role.ANNOTATOR)
+def label(request: HttpRequest, project: Project) -> HttpResponse:
+    """The frame; its items come by REST, so that going on to the next one never loads a page."""
+    labels = list(project.labels.filter(retired_at=None))
+    task = task_type(project.task)
+    many = len(labels) >= SEARCH_FROM
+    setup = {
+        "project": project.pk,
+        "user": request.user.pk,
+        "urls": {
+            name: reverse(f"api-{name}", args=[project.pk])
+            for name in ("next", "annotations", "undo", "release", "heartbeat", "progress")
+        },
+        "login": f"{reverse('login')}?next={request.path}",
+        "labels": [{"name": label.name, "hotkey": label.hotkey.lower()} for label in labels],
+        "search": many,
+        "leaseSeconds": LEASE.total_seconds(),
+        "badges": {purpose.value: words for purpose, words in BADGES.items()},
+    }
+    context = {"project": project, "labels": labels, "task": task, "many": many, "setup": setup}
+    return render(request, "annotation/label.html", context)
+
+
+@require_POST
+@project_page(Role.REVIEWER, writes=True)
+def settle(request: HttpRequest, project: Project, item_id: int) -> HttpResponse:
+    """A reviewer's word on one item; `value` is the name of a label."""
+    item = get_object_or_404(project.items, pk=item_id)
+    labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
+    disputed = item.queries.filter(status=Query.Status.DISPUTED).exists()
+    try:
+        value = task_type(project.task).parse(request.POST.get("value"), labels)
+    except InvalidValue as error:
+        messages.error(request, str(error))
+    else:
+        adjudicate(request.user, project, item, value, request.POST.get("comment", ""))
+        name = request.POST["value"].strip()
+        messages.success(request, f"{'Settled' if disputed else 'Set'}: {item.key} is “{name}”. The answers stay in the history.")
+    return redirect("item", project.pk, item.pk)

@@ -1,0 +1,29 @@
+"""Why was this served to me? One plain line, from the query alone (no look-ups: it is on every item that is handed out)."""
+
+from annotation.models import Purpose, Query
+
+_DRAWN = {
+    Purpose.SEED: "Seed item: drawn at random, so that the learner can start.",
+    Purpose.TEST: "Test item: drawn at random to measure the learner; it never learns from it.",
+    Purpose.CHECK: "Check: drawn at random, to prove how accurate the automatic labels are.",
+}
+BADGES = {
+    Purpose.SEED: "Seed",
+    Purpose.TEST: "Test",
+    Purpose.QUERY: "Query",
+    Purpose.RANDOM: "Exploration",
+    Purpose.CHECK: "Check",
+}
+
+
+def why(query: Query | None) -> str:
+    """The line that the labelling page, REST and the page of an item show."""
+    if query is None:
+        return "Nobody asked for this item: it was answered of the annotator's own accord."
+    if drawn := _DRAWN.get(Purpose(query.purpose)):
+        return drawn
+    if query.purpose == Purpose.RANDOM:
+        return f"Round {query.round_number}, exploration: drawn at random, to compare the strategy with chance."
+    strategy = query.strategy.replace("_", " ") or "the strategy"
+    said = f"{strategy} chose it" if query.score is None else f"{strategy} scored it {query.score:.3g}"
+    return f"Round {query.round_number}, rank {query.rank} of the ranking: {said}."

@@ -1,0 +1,138 @@
+"""What the labelling endpoints take and give, for the OpenAPI schema alone: at run time they handle plain dicts."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers as s
+
+ERRORS = {
+    400: OpenApiResponse(OpenApiTypes.OBJECT, description='What is wrong, by field: {"value": ["..."]}'),
+    403: OpenApiResponse(OpenApiTypes.OBJECT, description="Your role in the project is not enough."),
+    404: OpenApiResponse(OpenApiTypes.OBJECT, description="No such project among yours, or no such item in it."),
+}
+CHANGES = ERRORS | {409: OpenApiResponse(OpenApiTypes.OBJECT, description="`user` names somebody else than who is logged in.")}
+
+
+class NextSerializer(s.Serializer):
+    count = s.IntegerField(min_value=1, max_value=50, default=1)
+
+
+class ItemToLabelSerializer(s.Serializer):
+    assignment = s.IntegerField(allow_null=True)
+    item = s.IntegerField()
+    key = s.CharField()
+    modality = s.CharField(help_text="text, image or table")
+    content = s.JSONField(required=False, help_text="The text, or the table row as an object; not with images.")
+    image_url = s.CharField(required=False, help_text="Of an image.")
+    purpose = s.CharField(allow_null=True, help_text="seed, test, query, random or check")
+    why = s.CharField(help_text="One line: why this item is asked.")
+    lease_until = s.DateTimeField(allow_null=True)
+
+
+class AnswerSerializer(s.Serializer):
+    assignment = s.IntegerField(required=False)
+    item = s.IntegerField(required=False, help_text="Instead of (or beside) the assignment.")
+    value = s.CharField(required=False, help_text="The name of the label; not needed when skipped.")
+    seconds = s.FloatField(required=False, help_text="How long it took.")
+    token = s.CharField(max_length=64, help_text="New and random for every answer.")
+    skipped = s.BooleanField(default=False)
+    flagged = s.BooleanField(default=False)
+    comment = s.CharField(default="", allow_blank=True, help_text="Of a skip: its reason.")
+    next = s.IntegerField(default=0, min_value=0, max_value=50, help_text="Lease up to so many items along with it.")
+    user = s.IntegerField(required=False, help_text="Who wrote it; 409 if somebody else is logged in by now.")
+
+
+class BatchSerializer(s.Serializer):
+    round = s.IntegerField()
+    answered = s.IntegerField()
+    total = s.IntegerField()
+
+
+class RunProgressSerializer(s.Serializer):
+    id = s.IntegerField()
+    name = s.CharField()
+    labels = s.IntegerField()
+    budget = s.IntegerField(allow_null=True)
+
+
+class EmptyLinkSerializer(s.Serializer):
+    url = s.CharField()
+    text = s.CharField()
+
+
+class EmptySerializer(s.Serializer):
+    code = s.CharField()
+    title = s.CharField()
+    text = s.CharField()
+    link = EmptyLinkSerializer(allow_null=True)
+    since = s.DateTimeField(allow_null=True)
+
+
+class MyProgressSerializer(s.Serializer):
+    mine_today = s.IntegerField()
+    mine_total = s.IntegerField()
+    batch = BatchSerializer(allow_null=True)
+    run = RunProgressSerializer(allow_null=True)
+
+
+class ProjectProgressSerializer(MyProgressSerializer):
+    empty = EmptySerializer(required=False)
+
+
+class SubmissionSerializer(s.Serializer):
+    id = s.IntegerField()
+    outcome = s.CharField(help_text="stored, repeated, changed or extra")
+    message = s.CharField()
+    next = ItemToLabelSerializer(many=True)
+    progress = MyProgressSerializer()
+
+
+class UndoSerializer(s.Serializer):
+    annotation = s.IntegerField(required=False)
+    token = s.CharField(required=False, max_length=64)
+    user = s.IntegerField(required=False)
+
+
+class UndoneSerializer(s.Serializer):
+    undone = s.IntegerField(allow_null=True, help_text="The answer that was taken back.")
+    item = ItemToLabelSerializer(allow_null=True)
+    value = s.CharField(allow_null=True)
+    progress = MyProgressSerializer()
+
+
+class ReleaseSerializer(s.Serializer):
+    lease_until = s.DateTimeField(required=False, help_text="Leave alone what was renewed beyond this.")
+
+
+class ReleasedSerializer(s.Serializer):
+    released = s.IntegerField()
+
+
+class HeartbeatSerializer(s.Serializer):
+    renewed = s.IntegerField()
+    lease_until = s.DateTimeField()
+
+
+class OneAnnotationSerializer(s.Serializer):
+    id = s.IntegerField()
+    item = s.IntegerField()
+    key = s.CharField()
+    user = s.IntegerField()
+    username = s.CharField()
+    value = s.CharField(allow_null=True)
+    skipped = s.BooleanField()
+    extra = s.BooleanField()
+    flagged = s.BooleanField()
+    comment = s.CharField()
+    seconds = s.FloatField(allow_null=True)
+    current = s.BooleanField()
+    withdrawn = s.BooleanField()
+    purpose = s.CharField(allow_null=True)
+    why = s.CharField()
+    created_at = s.DateTimeField()
+
+
+class AnnotationPageSerializer(s.Serializer):
+    count = s.IntegerField()
+    next = s.CharField(allow_null=True)
+    previous = s.CharField(allow_null=True)
+    results = OneAnnotationSerializer(many=True)
