@@ -7,9 +7,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from projects.models import Label, Membership, Modality, Project, Role, User
-
-_COLORS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7700", "#882255", "#44aa99", "#6a51a3"]
+from projects.labels import ensure_labels
+from projects.models import Membership, Modality, Project, Role, User
 
 
 class WrongState(Exception):
@@ -21,14 +20,8 @@ def create_project(user: User, *, labels: Iterable[str] = (), **fields) -> Proje
     """A project that its maker manages. `fields`: name, modality, task, description, guidelines, annotators_per_item."""
     project = Project.objects.create(created_by=user, **fields)
     Membership.objects.create(project=project, user=user, role=Role.MANAGER)
-    _first_labels(project, labels)
+    ensure_labels(project, labels)
     return project
-
-
-def _first_labels(project: Project, names: Iterable[str]) -> None:
-    for position, name in enumerate(names):
-        hotkey = str((position + 1) % 10) if position < 10 else ""
-        Label.objects.create(project=project, name=name, hotkey=hotkey, position=position, color=_COLORS[position % len(_COLORS)])
 
 
 @transaction.atomic

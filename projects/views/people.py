@@ -21,6 +21,7 @@ def account(request: HttpRequest) -> HttpResponse:
     """My names, my password, my REST token."""
     user, action = request.user, request.POST.get("action")
     password = PasswordChangeForm(user, request.POST if action == "password" else None)
+    password.fields["old_password"].widget.attrs.pop("autofocus", None)
     # A copy: an invalid form must not change the name in the page's own top bar.
     details = DetailsForm(request.POST if action == "details" else None, instance=User.objects.get(pk=user.pk))
     if action == "password" and password.is_valid():
