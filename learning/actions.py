@@ -11,13 +11,10 @@ from learning.configuration import ConfigurationError, run_items, validate
 from learning.dispatch import wake_and_enqueue
 from learning.models import Event, Run, Trial
 from learning.phases import Phase, move
+from projects.errors import WrongState
 from projects.models import Project, User
 
 Status = Run.Status
-
-
-class WrongState(Exception):
-    """The run is not in a state in which this can be done; the message says which it is in."""
 
 
 def create_run(user: User | None, project: Project, kind: str, configuration: dict, name: str = "") -> Run:

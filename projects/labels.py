@@ -1,11 +1,16 @@
 """Labels: their colours and keys, and what may become of one that is in use."""
 
+import re
 import string
 from collections.abc import Iterable
 
+from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
+from projects.errors import WrongState
 from projects.models import Label, Project
+from projects.task_types import task_type
 
 # Ten colours that stay apart for colour-blind eyes (after Okabe and Ito 2008, and Tol 2021); then they repeat, and the name
 # and the key, which are always printed, tell the labels apart.
@@ -40,3 +45,139 @@ def assign_hotkeys(names: list[str], taken: set[str]) -> list[str]:
             taken.add(name.lower())
     free = iter([key for key in HOTKEYS if key not in taken])
     return [keys.get(name) or next(free, "") for name in names]
+
+
+class LabelRefused(ValueError):
+    """A label cannot be called or drawn like this; `field` names what is wrong."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@transaction.atomic
+def add_label(project: Project, name: str, color: str = "", hotkey: str | None = None) -> Label:
+    """A new label at the end of the list; colour and key are chosen where none are given ("" is no key)."""
+    _take_turns(project)
+    name = _clean_name(project, name)
+    position = (project.labels.aggregate(last=Max("position"))["last"] or 0) + 1
+    if hotkey is None:
+        taken = set(project.labels.exclude(hotkey="").values_list("hotkey", flat=True))
+        [hotkey] = assign_hotkeys([name], taken)
+    label = Label(project=project, name=name, position=position, hotkey=_clean_hotkey(project, hotkey))
+    label.color = _clean_color(color or COLORS[project.labels.count() % len(COLORS)])
+    label.save()
+    return label
+
+
+@transaction.atomic
+def change_label(label: Label, *, name: str | None = None, color: str | None = None, hotkey: str | None = None) -> Label:
+    """Rename it, give it another colour or key. Answers keep the label, whatever it is called."""
+    _take_turns(label.project)
+    if name is not None:
+        label.name = _clean_name(label.project, name, but=label)
+    if color is not None:
+        label.color = _clean_color(color)
+    if hotkey is not None:
+        label.hotkey = _clean_hotkey(label.project, hotkey, but=label)
+    label.save(update_fields=["name", "color", "hotkey"])
+    return label
+
+
+def used_labels(project: Project) -> set[int]:
+    """The ids that some imported value, answer, verdict (older ones too) or run names."""
+    task = task_type(project.task)
+    found: set[int] = set()
+    for relation, field in (("items", "known"), ("annotations", "value"), ("verdicts", "value")):
+        rows = getattr(project, relation).exclude(**{f"{field}__isnull": True}).order_by()
+        for value in rows.values_list(field, flat=True).distinct():
+            if value is not None:
+                found.update(task.labels_of(value))
+    for classes in project.runs.values_list("classes", flat=True):
+        found.update(classes)
+    return found
+
+
+@transaction.atomic
+def delete_label(label: Label) -> None:
+    """Only one that nothing names: an answer never loses its label."""
+    _take_turns(label.project)
+    if label.pk in used_labels(label.project):
+        raise WrongState(f"The label {label.name!r} is in use: rename it, merge it into another label, or retire it.")
+    label.delete()
+
+
+def retire_label(label: Label) -> None:
+    """Nobody can choose it any more, and its key is free; what has it keeps it."""
+    label.retired_at, label.hotkey = timezone.now(), ""
+    label.save(update_fields=["retired_at", "hotkey"])
+
+
+def restore_label(label: Label) -> None:
+    label.retired_at = None
+    label.save(update_fields=["retired_at"])
+
+
+@transaction.atomic
+def merge_label(label: Label, into: Label) -> int:
+    """Whatever has the first label has the second from now on; how many items that changed.
+
+    The first is removed; where a run knows it by its id it is only retired, so that the run's results still can name it.
+    """
+    project = label.project
+    _take_turns(project)
+    if label.pk == into.pk or into.project_id != label.project_id:
+        raise LabelRefused("Choose another label of this project to merge it into.", "into")
+    if into.retired_at:
+        raise LabelRefused(f"The label {into.name!r} is retired: restore it first.", "into")
+    under_way = project.runs.filter(status__in=["queued", "running", "paused"]).values_list("pk", "classes")
+    if busy := [pk for pk, classes in under_way if not classes or label.pk in classes or into.pk in classes]:
+        raise WrongState(f"Run {busy[0]} is learning these labels: stop it first, then merge them.")
+    task = task_type(project.task)
+    changed = 0
+    for relation, field in (("items", "known"), ("annotations", "value"), ("verdicts", "value")):
+        rows = getattr(project, relation).order_by()
+        values = [v for v in rows.values_list(field, flat=True).distinct() if v is not None and label.pk in task.labels_of(v)]
+        for value in values:
+            same = rows.filter(**{field: value})
+            if relation == "verdicts":
+                changed += same.filter(current=True).count()
+            same.update(**{field: task.replaced(value, label.pk, into.pk)})
+    if any(label.pk in classes for classes in project.runs.values_list("classes", flat=True)):
+        retire_label(label)
+    else:
+        label.delete()
+    return changed
+
+
+def _take_turns(project: Project) -> None:
+    Project.objects.select_for_update().get(pk=project.pk)
+
+
+def _clean_name(project: Project, name: str, but: Label | None = None) -> str:
+    name = name.strip()
+    if not name:
+        raise LabelRefused("A label needs a name.", "name")
+    if len(name) > 200:
+        raise LabelRefused(f"A label has at most 200 characters; this one has {len(name)}.", "name")
+    if not name.isprintable():
+        raise LabelRefused("The name of a label is one line, without control characters.", "name")
+    if project.labels.filter(name=name).exclude(pk=but.pk if but else None).exists():
+        raise LabelRefused(f"There is a label {name!r} already.", "name")
+    return name
+
+
+def _clean_color(color: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+        raise LabelRefused("A colour looks like #1f77b4.", "color")
+    return color.lower()
+
+
+def _clean_hotkey(project: Project, hotkey: str, but: Label | None = None) -> str:
+    hotkey = hotkey.strip().lower()
+    if hotkey and (len(hotkey) != 1 or hotkey not in HOTKEYS):
+        raise LabelRefused("A key is one digit or one letter from a to z, or empty.", "hotkey")
+    holder = project.labels.filter(hotkey=hotkey).exclude(pk=but.pk if but else None).first() if hotkey else None
+    if holder:
+        raise LabelRefused(f"The label {holder.name!r} has the key {hotkey!r} already.", "hotkey")
+    return hotkey

@@ -7,12 +7,9 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
+from projects.errors import WrongState
 from projects.labels import ensure_labels
 from projects.models import Membership, Modality, Project, Role, User
-
-
-class WrongState(Exception):
-    """The request is right, but not now; the message says why and what to do instead (409 in REST)."""
 
 
 @transaction.atomic
