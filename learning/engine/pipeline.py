@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.pipeline import Pipeline
 
 from learning.engine.errors import EngineError
@@ -23,6 +22,8 @@ def export(path: Path | str, transformer: Any, model: Any, class_names: list[str
 
     `class_names[code]` is what the pipeline predicts instead of the class code. Neither argument is changed.
     """
+    import skops.io  # here and below: it takes long to import, and most processes never need it
+
     path = Path(path)
     skops.io.dump(assemble(transformer, model, class_names), path)
     if not isinstance(transformer, images._ImageTransformer):
@@ -68,10 +69,14 @@ def _image_module() -> ModuleType:
 
 def trusted_types(path: Path | str) -> list[str]:
     """The types in the file that skops wants to be told to trust, sorted."""
+    import skops.io
+
     return sorted(skops.io.get_untrusted_types(file=Path(path)))
 
 
 def load(path: Path | str) -> Pipeline:
     """The pipeline of a file that this site wrote: the types in it are trusted, so never call it on a file from outside."""
+    import skops.io
+
     _image_module()
     return skops.io.load(Path(path), trusted=trusted_types(path))

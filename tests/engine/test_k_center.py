@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from learning.engine import Context, select
 from learning.engine.strategies import k_center
 from learning.engine.strategies.k_center import farthest_first
 
@@ -57,3 +58,20 @@ def test_identical_items_are_each_taken_once():
     X = np.ones((20, 3), dtype=np.float32)
     best, distances = farthest_first(X, np.arange(5, 20), np.array([0]), 15, np.random.default_rng(0))
     assert sorted(best) == list(range(15)) and np.all(distances < 1e-3)
+
+
+@pytest.mark.parametrize(("active", "flush"), [(5, 2), (1, 1), (3, 64)])
+def test_no_item_is_taken_twice_however_the_work_is_cut(monkeypatch, active, flush):
+    monkeypatch.setattr(k_center, "_ACTIVE", active)
+    monkeypatch.setattr(k_center, "_FLUSH_AFTER", flush)
+    X = np.repeat(np.eye(4), 5, axis=0)
+    best, _ = farthest_first(X, np.arange(1, 20), np.array([0]), 19, np.random.default_rng(0))
+    assert sorted(best) == list(range(19))
+
+
+def test_the_strategy_keeps_away_from_what_is_pending():
+    X = np.array([[0.0], [10.0], [9.0], [5.0]])
+    state = {"X": X, "labeled": np.array([0]), "y": np.array([0]), "candidates": np.array([2, 3]), "n_classes": 2}
+    for pending, expected in (([], 2), ([1], 3)):
+        context = Context(**state, pending=np.array(pending, dtype=int), rng=np.random.default_rng(0))
+        assert select({"name": "k_center"}, context, 1).positions.tolist() == [expected]

@@ -4,7 +4,7 @@ from scipy import sparse
 
 from learning.engine import EngineError, MissingClass, SettingsError, fit, learners, predict
 
-ALL = learners.names()
+ALL = [{"name": name, **({"trees": 20} if name == "random_forest" else {})} for name in learners.names()]
 
 
 def blobs(n=60, n_classes=3, as_sparse=False, seed=0):
@@ -15,10 +15,10 @@ def blobs(n=60, n_classes=3, as_sparse=False, seed=0):
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
-@pytest.mark.parametrize("name", ALL)
-def test_learns_an_easy_task_and_gives_probabilities(name, as_sparse):
+@pytest.mark.parametrize("settings", ALL, ids=learners.names())
+def test_learns_an_easy_task_and_gives_probabilities(settings, as_sparse):
     X, y = blobs(as_sparse=as_sparse)
-    model = fit({"name": name}, X, np.arange(30), y[:30], 3, seed=1)
+    model = fit(settings, X, np.arange(30), y[:30], 3, seed=1)
     proba = predict(model, X, np.arange(30, 60), 3)
     assert proba.shape == (30, 3) and proba.dtype == np.float64
     assert proba.sum(axis=1) == pytest.approx(np.ones(30), abs=1e-6) and proba.min() >= 0
@@ -26,36 +26,36 @@ def test_learns_an_easy_task_and_gives_probabilities(name, as_sparse):
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
-@pytest.mark.parametrize("name", ALL)
-def test_the_same_data_and_seed_give_the_same_bits_in_any_order(name, as_sparse):
+@pytest.mark.parametrize("settings", ALL, ids=learners.names())
+def test_the_same_data_and_seed_give_the_same_bits_in_any_order(settings, as_sparse):
     X, y = blobs(as_sparse=as_sparse)
     order = np.random.default_rng(5).permutation(30)
-    first = predict(fit({"name": name}, X, np.arange(30), y[:30], 3, 7), X, None, 3)
-    second = predict(fit({"name": name}, X, order, y[order], 3, 7), X, None, 3)
+    first = predict(fit(settings, X, np.arange(30), y[:30], 3, 7), X, None, 3)
+    second = predict(fit(settings, X, order, y[order], 3, 7), X, None, 3)
     assert np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_class_that_was_never_labelled_gets_no_probability(name):
+@pytest.mark.parametrize("settings", ALL, ids=learners.names())
+def test_a_class_that_was_never_labelled_gets_no_probability(settings):
     X, y = blobs()
     seen = np.flatnonzero(y != 1)[:20]
-    proba = predict(fit({"name": name}, X, seen, y[seen], 4, 0), X, None, 4)
+    proba = predict(fit(settings, X, seen, y[seen], 4, 0), X, None, 4)
     assert proba[:, [1, 3]].max() == 0 and proba.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-6)
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
-@pytest.mark.parametrize("name", ALL)
-def test_two_labels_are_enough(name, as_sparse):
+@pytest.mark.parametrize("settings", ALL, ids=learners.names())
+def test_two_labels_are_enough(settings, as_sparse):
     X, y = blobs(as_sparse=as_sparse)
-    proba = predict(fit({"name": name}, X, np.array([0, 1]), np.array([0, 1]), 3, 0), X, None, 3)
+    proba = predict(fit(settings, X, np.array([0, 1]), np.array([0, 1]), 3, 0), X, None, 3)
     assert np.isfinite(proba).all() and proba[:2].argmax(axis=1).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_rare_class_is_no_obstacle(name):
+@pytest.mark.parametrize("settings", ALL, ids=learners.names())
+def test_a_rare_class_is_no_obstacle(settings):
     X, y = blobs()
     chosen = np.concatenate([np.flatnonzero(y == 0)[:10], np.flatnonzero(y == 1)[:10], np.flatnonzero(y == 2)[:1]])
-    proba = predict(fit({"name": name}, X, chosen, y[chosen], 3, 0), X, None, 3)
+    proba = predict(fit(settings, X, chosen, y[chosen], 3, 0), X, None, 3)
     assert np.isfinite(proba).all() and np.mean(proba.argmax(axis=1) == y) > 0.6
 
 

@@ -97,21 +97,36 @@ def facts(modality: str, feature_set: str, path) -> dict:
     }
 
 
-@pytest.mark.parametrize(("modality", "feature_set"), [("text", "tfidf"), ("image", "hog"), ("table", "columns")])
-def test_the_usage_example_of_the_card_works_without_alambic(tmp_path, prepared, modality, feature_set):
+RUN_EXAMPLES = """
+import os, sys
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    exec(open("example.py").read())
+assert not [name for name in sys.modules if name.split(".")[0] in ("learning", "django")]
+"""
+
+
+def test_the_usage_example_of_the_card_works_without_alambic(tmp_path, prepared):
     """In a fresh interpreter, in a folder with the files alone."""
-    X, transformer = prepared[feature_set]
-    model = fit({"name": "linear_svm"}, X, POOL, Y[:40], 4, 1)
-    files = export(tmp_path / "model.skops", transformer, model, NAMES, {})
-    ITEMS["table"].to_csv(tmp_path / "rows.csv", index=False)
-    Image.fromarray((ITEMS["image"][0] * 255).astype(np.uint8)).save(tmp_path / "photo.png")
-    card = model_card(facts(modality, feature_set, files[0]))
-    code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
-    assert len(code.strip().splitlines()) == 5
-    check = "\nimport sys; assert not [m for m in sys.modules if m.split('.')[0] in ('learning', 'django')]"
-    done = subprocess.run([sys.executable, "-c", code + check], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    for modality, feature_set in (("text", "tfidf"), ("image", "hog"), ("table", "columns")):
+        folder = tmp_path / modality
+        folder.mkdir()
+        X, transformer = prepared[feature_set]
+        model = fit({"name": "linear_svm"}, X, POOL, Y[:40], 4, 1)
+        files = export(folder / "model.skops", transformer, model, NAMES, {})
+        ITEMS["table"].to_csv(folder / "rows.csv", index=False)
+        Image.fromarray((ITEMS["image"][0] * 255).astype(np.uint8)).save(folder / "photo.png")
+        card = model_card(facts(modality, feature_set, files[0]))
+        code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
+        assert len(code.strip().splitlines()) == 5
+        (folder / "example.py").write_text(code)
+    folders = [str(tmp_path / modality) for modality in ITEMS]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_EXAMPLES, *folders], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
-    assert any(name in done.stdout for name in NAMES[:3])
+    assert sum(any(name in line for name in NAMES[:3]) for line in done.stdout.splitlines()) >= 3
 
 
 def test_the_card_says_what_matters(tmp_path, prepared):

@@ -26,7 +26,6 @@ def test_fitted_on_the_pool_only():
     ("settings", "absent", "present"),
     [
         ({"stop_words": "english"}, "the", "red"),
-        ({"min_df": 2}, "bird", "red"),
         ({"max_df": 0.5}, "the", "bird"),
         ({"ngram_max": 1}, "red fish", "red"),
         ({"lowercase": False}, "red", "Red"),
@@ -72,3 +71,9 @@ def test_prepare_takes_a_function_and_calls_it_once(tmp_path):
     for _ in range(2):
         X, _ = prepare(tmp_path / "a" / "b", {"name": "tfidf"}, items, POOL, 0)
     assert X.shape[0] == 4 and calls == [1]
+
+
+@pytest.mark.parametrize(("n", "kept"), [(99, True), (100, False)])
+def test_rare_words_are_left_out_of_large_pools_only(n, kept):
+    _, transformer = build({"name": "tfidf"}, ["once upon"] + ["a common text"] * (n - 1), np.arange(n), 0)
+    assert ("once" in transformer.vocabulary_) == kept

@@ -18,7 +18,7 @@ _ANALYZER = Parameter(
     help="Characters suit languages without spaces, and misspelt or very short texts.",
 )
 _NGRAM_MAX = Parameter(
-    "ngram_max", "int", 2, minimum=1, maximum=8, label="Longest sequence", help="Sequences of 1 to this many units are counted."
+    "ngram_max", "int", 1, minimum=1, maximum=8, label="Longest sequence", help="Sequences of 1 to this many units are counted."
 )
 _LOWERCASE = Parameter("lowercase", "bool", True, label="Ignore case", help="Read capitals as small letters.")
 _STOP_WORDS = Parameter(
@@ -29,8 +29,16 @@ _STOP_WORDS = Parameter(
     label="Stop words",
     help="Frequent words often matter in short texts: who, where, not.",
 )
+# With 2 instead of 1 the learning curves of TREC-6 and banking77 rise by 0.01 to 0.06: what occurs once teaches nothing.
+_SMALL_POOL = 100
 _MIN_DF = Parameter(
-    "min_df", "int", 1, minimum=1, maximum=10_000, label="Least texts", help="What occurs in fewer texts of the pool is left out."
+    "min_df",
+    "int",
+    2,
+    minimum=1,
+    maximum=10_000,
+    label="Least texts",
+    help=f"What occurs in fewer texts of the pool is left out; in pools of fewer than {_SMALL_POOL} texts nothing is.",
 )
 _MAX_DF = Parameter(
     "max_df",
@@ -66,8 +74,9 @@ def _common(s: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _vocabulary(s: dict[str, Any]) -> dict[str, Any]:
-    return _common(s) | {"min_df": s["min_df"], "max_df": s["max_df"], "max_features": s["max_features"] or None}
+def _vocabulary(s: dict[str, Any], items: Any) -> dict[str, Any]:
+    min_df = 1 if items is not None and len(items) < _SMALL_POOL else s["min_df"]
+    return _common(s) | {"min_df": min_df, "max_df": s["max_df"], "max_features": s["max_features"] or None}
 
 
 @features.register("tfidf")
@@ -81,7 +90,7 @@ class Tfidf(FeatureSet):
 
     @classmethod
     def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
-        return TfidfVectorizer(**_vocabulary(s), sublinear_tf=s["sublinear_tf"])
+        return TfidfVectorizer(**_vocabulary(s, items), sublinear_tf=s["sublinear_tf"])
 
 
 @features.register("bag_of_words")
@@ -104,7 +113,7 @@ class BagOfWords(FeatureSet):
 
     @classmethod
     def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
-        return CountVectorizer(**_vocabulary(s), binary=s["binary"])
+        return CountVectorizer(**_vocabulary(s, items), binary=s["binary"])
 
 
 @features.register("hashing")
