@@ -1,0 +1,62 @@
+/* One item, large and readable: a text, an image, or a table row. */
+
+const SMALL = 256; // an image with fewer pixels is shown enlarged, pixel by pixel
+const SHOWN = 448;
+
+export function render(item) {
+  if (item.image_url) return image(item);
+  if (item.content !== null && typeof item.content === "object") return row(item.content);
+  return text(String(item.content ?? ""));
+}
+
+export function preload(items) {
+  for (const item of items) if (item.image_url) new Image().src = item.image_url;
+}
+
+function text(content) {
+  const node = document.createElement("div");
+  node.className = content.length < 160 ? "lb-text short" : "lb-text";
+  node.dir = "auto";
+  node.textContent = content;
+  return node;
+}
+
+function image(item) {
+  const node = document.createElement("img");
+  node.className = "lb-image";
+  node.alt = `Image ${item.key}`;
+  node.decoding = "async";
+  node.addEventListener("load", () => {
+    const longest = Math.max(node.naturalWidth, node.naturalHeight);
+    if (longest > SMALL || !longest) return;
+    node.classList.add("pixels");
+    node.style.width = `${node.naturalWidth * Math.max(1, Math.floor(SHOWN / longest))}px`;
+  });
+  node.addEventListener("error", () => {
+    const note = document.createElement("p");
+    note.className = "notice warn";
+    note.textContent = "This image cannot be shown. Skip it as broken, or reload the page.";
+    node.replaceWith(note);
+  });
+  node.src = item.image_url;
+  return node;
+}
+
+function row(values) {
+  const table = document.createElement("table");
+  table.className = "lb-row";
+  const body = table.createTBody();
+  for (const [column, value] of Object.entries(values)) {
+    const line = body.insertRow();
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = column;
+    line.append(head);
+    const cell = line.insertCell();
+    const missing = value === null || value === "";
+    cell.textContent = missing ? "empty" : String(value);
+    cell.className = missing ? "soft" : typeof value === "number" ? "num-left" : "";
+    cell.dir = "auto";
+  }
+  return table;
+}

@@ -1,0 +1,254 @@
+/* The labelling page: one item on the screen, three more at hand, answers sent in the background. */
+
+import { preload, render } from "./content.js";
+import { listen } from "./keys.js";
+import { Outbox, newToken } from "./outbox.js";
+import { showProgress, showReason, showSaved } from "./panel.js";
+import { Search } from "./search.js";
+import { Timer } from "./timer.js";
+
+const setup = JSON.parse(document.getElementById("setup").textContent);
+const $ = (id) => document.getElementById(id);
+const AHEAD = 3;
+const POLL = 2000;
+const KEEP_HISTORY = 100;
+const HEARTBEAT = (setup.leaseSeconds * 1000) / 5;
+
+let current = null;
+let ahead = [];
+let leaseUntil = "";
+let pollTimer = null;
+let fetching = false;
+const history = []; // {token, item, value, flagged, comment}: what undo goes back through
+const done = new Set(); // items answered here; the server may not know of all of them yet
+const timer = new Timer();
+
+function csrf() {
+  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+}
+
+function post(url, body, timeout = 15_000, keepalive = false) {
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() };
+  const signal = keepalive ? undefined : AbortSignal.timeout(timeout);
+  return fetch(url, { method: "POST", headers, body: JSON.stringify({ ...body, ...wanted(url) }), signal, keepalive });
+}
+
+/* How many items to hand out along with an answer: what is on the screen and ahead, and what is answered but not sent yet. */
+function wanted(url) {
+  return url === setup.urls.annotations ? { next: Math.min(50, 1 + AHEAD + Math.max(0, outbox.waiting - 1)) } : {};
+}
+
+const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
+  post,
+  onSent(entry, answer) {
+    if (answer.progress) showProgress(answer.progress);
+    if (answer.outcome === "extra") announce(answer.message);
+    if (entry.kind === "answer") take(answer.next ?? []);
+  },
+  onChange: () => showSaved(outbox, setup),
+});
+outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
+const search = Search.attach((name) => answer(name));
+
+function announce(text) {
+  $("live").textContent = text;
+}
+
+/* The server's list is the truth about what I hold; answers that it has not got yet are left out of it. */
+function take(items) {
+  ahead = items.filter((item) => !done.has(item.item) && item.item !== current?.item);
+  for (const item of items) if (Date.parse(item.lease_until) > (Date.parse(leaseUntil) || 0)) leaseUntil = item.lease_until;
+  preload(ahead);
+  if (!current && ahead.length) show(ahead.shift());
+}
+
+function show(item, before = null) {
+  current = item;
+  clearTimeout(pollTimer);
+  $("item").hidden = $("answer").hidden = !item;
+  $("empty").hidden = Boolean(item);
+  if (!item) return refill();
+  $("content").replaceChildren(render(item));
+  $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
+  $("why").textContent = item.why;
+  $("item-key").textContent = item.key;
+  setFlag(before?.flagged ?? false);
+  $("comment").value = before?.comment ?? "";
+  $("comment-field").hidden = !before?.comment;
+  $("comment-open").setAttribute("aria-expanded", String(Boolean(before?.comment)));
+  for (const button of document.querySelectorAll("#labels [data-label]")) {
+    button.classList.toggle("was", before?.value === button.dataset.label);
+  }
+  search?.reset();
+  $("item").scrollIntoView({ block: "nearest" });
+  timer.restart();
+}
+
+function answer(value, { skipped = false, reason = "" } = {}) {
+  if (!current) return;
+  const comment = [reason, $("comment").value.trim()].filter(Boolean).join(". ");
+  const token = newToken();
+  const flagged = $("flag").getAttribute("aria-pressed") === "true";
+  const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user };
+  if (!skipped) body.value = value;
+  history.push({ token, item: current, value, flagged, comment });
+  if (history.length > KEEP_HISTORY) history.shift();
+  done.add(current.item);
+  const next = ahead.shift() ?? null;
+  show(next); // first the eye, then the wire
+  outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
+  announce(`${skipped ? "Skipped" : `Labelled ${value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
+}
+
+function spoken(item) {
+  if (item.image_url) return `image ${item.key}`;
+  return typeof item.content === "string" ? item.content.slice(0, 300) : `row ${item.key}`;
+}
+
+async function undo() {
+  const last = history.pop();
+  if (!last) return undoOnServer();
+  done.delete(last.item.item);
+  if (!outbox.cancel(last.token)) {
+    outbox.add({ kind: "undo", token: last.token, url: setup.urls.undo, body: { token: last.token, user: setup.user } });
+  }
+  back(last.item, last);
+}
+
+/* Answers of an earlier visit: the server knows the last one. */
+async function undoOnServer() {
+  if (outbox.waiting) return announce("Nothing to undo until your answers are sent.");
+  try {
+    const response = await post(setup.urls.undo, { user: setup.user });
+    const found = await response.json();
+    if (!response.ok || !found.item) return announce("There is nothing to undo.");
+    done.delete(found.item.item);
+    showProgress(found.progress);
+    back(found.item, { value: found.value });
+  } catch {
+    announce("Undo needs the connection.");
+  }
+}
+
+function back(item, before) {
+  ahead = ahead.filter((other) => other.item !== item.item);
+  if (current && current.item !== item.item) ahead.unshift(current);
+  show(item, before);
+  announce(`Undone. Again: ${spoken(item)}`);
+}
+
+/* Asked at the start, and every two seconds while there is nothing: work appears by itself. */
+async function refill() {
+  clearTimeout(pollTimer);
+  if (fetching) return;
+  fetching = true;
+  try {
+    const response = await post(setup.urls.next, { count: Math.min(50, 1 + AHEAD + outbox.waiting) });
+    const body = await response.json();
+    outbox.offline = false;
+    if (response.ok) { outbox.held = null; take(body); }
+    else outbox.held = { status: response.status, detail: body.detail ?? "" };
+    if (response.ok && !current) await explain();
+  } catch {
+    outbox.offline = true;
+    if (!current) showReason({ title: "No connection to the server", text: "Trying again every two seconds. What you answered is kept in this browser." });
+  } finally {
+    fetching = false;
+  }
+  showSaved(outbox, setup);
+  if (!current) pollTimer = setTimeout(refill, POLL);
+}
+
+async function explain() {
+  const response = await fetch(`${setup.urls.progress}?empty=true`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
+  if (!response.ok) return;
+  const facts = await response.json();
+  showProgress(facts);
+  if (!current) showReason(facts.empty);
+}
+
+function setFlag(on) {
+  $("flag").setAttribute("aria-pressed", String(on));
+}
+
+const deeds = {
+  undo,
+  skip() { if (current) $("skip-dialog").showModal(); },
+  flag() {
+    if (!current) return;
+    const on = $("flag").getAttribute("aria-pressed") !== "true";
+    setFlag(on);
+    announce(on ? "Flagged for a reviewer; answer as usual." : "Not flagged.");
+  },
+  comment() {
+    if (!current) return;
+    $("comment-field").hidden = false;
+    $("comment-open").setAttribute("aria-expanded", "true");
+    $("comment").focus();
+  },
+  leaveComment() {
+    $("comment").blur();
+    $("comment-field").hidden = !$("comment").value;
+    $("comment-open").setAttribute("aria-expanded", String(!$("comment-field").hidden));
+    search?.input.focus();
+  },
+  guidelines() {
+    const panel = $("guidelines");
+    panel.open = !panel.open;
+    if (panel.open) panel.scrollIntoView({ block: "nearest" });
+  },
+  help() { $("help-dialog").showModal(); },
+};
+
+$("labels").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-label]");
+  if (!button || event.detail > 1) return; // the second half of a double click is not meant for the next item
+  if (event.detail) button.blur();
+  answer(button.dataset.label);
+});
+for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["help-open", "help"]]) {
+  $(id).addEventListener("click", (event) => { if (event.detail) event.currentTarget.blur(); deeds[deed](); });
+}
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) return dialog.close();
+    const reason = event.target.closest("[data-reason]");
+    if (!reason) return;
+    dialog.close();
+    answer(null, { skipped: true, reason: reason.dataset.reason });
+  });
+}
+$("skip-dialog").addEventListener("keydown", (event) => {
+  const reason = $("skip-dialog").querySelectorAll("[data-reason]")[Number(event.key) || -1];
+  if (reason && !event.repeat) { event.preventDefault(); reason.click(); }
+});
+$("trouble").addEventListener("click", (event) => {
+  if (event.target.id === "retry") outbox.retryRefused();
+  if (event.target.id === "discard") outbox.discardRefused();
+});
+listen({ labels: setup.labels, answer, deeds, search });
+
+window.addEventListener("beforeunload", (event) => {
+  if (outbox.waiting) event.preventDefault();
+});
+window.addEventListener("pagehide", () => {
+  if (outbox.waiting || !leaseUntil) return;
+  post(setup.urls.release, { lease_until: leaseUntil }, 0, true).catch(() => {});
+});
+window.addEventListener("pageshow", (event) => { if (event.persisted) refill(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && Date.parse(leaseUntil) < Date.now()) refill();
+});
+setInterval(async () => {
+  if (!current || document.hidden || timer.idleFor > HEARTBEAT) return;
+  try {
+    const response = await post(setup.urls.heartbeat, {});
+    if (response.ok) leaseUntil = (await response.json()).lease_until;
+  } catch { /* the next one */ }
+}, HEARTBEAT);
+
+if (matchMedia("(max-width: 760px)").matches) $("guidelines").open = false;
+showSaved(outbox, setup);
+outbox.pump();
+refill();
+fetch(setup.urls.progress, { headers: { Accept: "application/json" } }).then((r) => r.ok && r.json()).then((p) => p && showProgress(p)).catch(() => {});

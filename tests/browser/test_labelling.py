@@ -1,0 +1,212 @@
+"""The labelling page as people use it: by keyboard, with a connection that comes and goes, two at once, on a phone."""
+
+import pytest
+
+from annotation.models import Annotation, Query
+from annotation.queries import ask
+from projects.models import Label
+from tests.annotation.asking import asked, items_of, running
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def queue(project):
+    """Twelve open queries of a run that waits for people."""
+    trial = running(project)
+    ask(project, trial, 1, asked(items_of(project, 12)), wanted=1)
+    return trial
+
+
+@pytest.fixture
+def open_page(session_of, live_server, project):
+    def visit(page, user):
+        session_of(page.context, user)
+        page.goto(f"{live_server.url}/projects/{project.pk}/label/")
+        page.wait_for_selector("#item:not([hidden])")
+        return page
+
+    return visit
+
+
+def key_of(page) -> str:
+    return page.inner_text("#item-key")
+
+
+def press_and_wait(page, key: str) -> str:
+    """Press, and wait for another item; the key of the item that was answered."""
+    before = key_of(page)
+    page.keyboard.press(key)
+    page.wait_for_function("before => document.getElementById('item-key').textContent !== before", arg=before)
+    return before
+
+
+def saved(page) -> None:
+    page.wait_for_function("document.getElementById('saved-text').textContent === 'All saved'")
+
+
+def answers() -> dict[str, str]:
+    names = dict(Label.objects.values_list("pk", "name"))
+    current = Annotation.objects.filter(current=True, skipped=False)
+    return {key: names[value] for key, value in current.values_list("item__key", "value")}
+
+
+def test_five_items_are_labeled_by_keyboard_alone_and_the_next_is_there_at_once(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    given = {}
+    for digit in "12121":
+        given[press_and_wait(page, digit)] = {"1": "ham", "2": "spam"}[digit]
+    saved(page)
+    assert answers() == given
+    assert len(given) == 5
+    took = page.evaluate(
+        """() => {
+            const start = performance.now();
+            document.dispatchEvent(new KeyboardEvent("keydown", {key: "1", bubbles: true}));
+            return performance.now() - start;
+        }"""
+    )
+    assert took < 50
+
+
+def test_undo_goes_back_through_what_was_sent_and_the_new_answer_replaces_it(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    first, second = press_and_wait(page, "1"), press_and_wait(page, "1")
+    saved(page)
+    page.keyboard.press("Backspace")
+    assert key_of(page) == second
+    page.keyboard.press("Control+z")
+    assert key_of(page) == first
+    press_and_wait(page, "2")
+    assert key_of(page) == second
+    press_and_wait(page, "2")
+    saved(page)
+    assert answers() == {first: "spam", second: "spam"}
+
+
+def test_an_answer_of_an_earlier_visit_can_be_undone_after_a_reload(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    first = press_and_wait(page, "1")
+    saved(page)
+    page.reload()
+    page.wait_for_selector("#item:not([hidden])")
+    page.keyboard.press("Backspace")
+    page.wait_for_function("key => document.getElementById('item-key').textContent === key", arg=first)
+    assert not answers()
+
+
+def test_answers_given_offline_are_kept_over_a_reload_and_each_is_sent_once(page, queue, annotator, open_page, live_server):
+    open_page(page, annotator)
+    page.context.set_offline(True)
+    given = [press_and_wait(page, "1"), press_and_wait(page, "2")]
+    page.wait_for_function("document.getElementById('saved-text').textContent.includes('2 kept')")
+    assert not answers()
+    page.context.set_offline(False)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    page.wait_for_selector("#item:not([hidden])")
+    saved(page)
+    assert answers() == {given[0]: "ham", given[1]: "spam"}
+    assert Annotation.objects.count() == 2
+    assert key_of(page) not in given
+
+
+def test_an_answer_whose_acknowledgement_was_lost_is_stored_once(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    lost = []
+
+    def lose_the_first(route):
+        response = route.fetch()
+        if not lost:
+            lost.append(response.status)
+            return route.abort()
+        return route.fulfill(response=response)
+
+    page.route("**/annotations/", lose_the_first)
+    item = press_and_wait(page, "2")
+    saved(page)
+    assert lost == [201]
+    assert answers() == {item: "spam"}
+    assert Annotation.objects.count() == 1
+
+
+def test_two_people_never_see_the_same_item(browser, page, queue, annotator, colleague, open_page):
+    open_page(page, annotator)
+    other = browser.new_context().new_page()
+    open_page(other, colleague)
+    seen: dict[str, list[str]] = {"annotator": [], "colleague": []}
+    for _ in range(3):
+        seen["annotator"].append(press_and_wait(page, "1"))
+        seen["colleague"].append(press_and_wait(other, "2"))
+    saved(page)
+    saved(other)
+    other.context.close()
+    assert not set(seen["annotator"]) & set(seen["colleague"])
+    assert not Annotation.objects.filter(extra=True).exists()
+
+
+def test_a_skip_takes_a_reason_and_a_flag_and_a_comment_go_with_the_answer(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    page.keyboard.press("-")
+    skipped = press_and_wait(page, "2")
+    page.keyboard.press("!")
+    page.keyboard.press("+")
+    page.keyboard.type("both 1 and 2?")
+    page.keyboard.press("Escape")
+    labeled = press_and_wait(page, "1")
+    saved(page)
+    skip = Annotation.objects.get(item__key=skipped)
+    assert (skip.skipped, skip.comment) == (True, "Broken or unreadable")
+    answer = Annotation.objects.get(item__key=labeled)
+    assert (answer.flagged, answer.comment, answer.skipped) == (True, "both 1 and 2?", False)
+
+
+def test_work_appears_by_itself_on_an_empty_page(page, project, annotator, session_of, live_server):
+    session_of(page.context, annotator)
+    page.goto(f"{live_server.url}/projects/{project.pk}/label/")
+    page.wait_for_function("document.getElementById('empty-title').textContent === 'There is nothing to label yet'")
+    ask(project, running(project), 1, asked(items_of(project, 2)), wanted=1)
+    page.wait_for_selector("#item:not([hidden])")
+
+
+def test_a_lost_login_says_so_and_keeps_the_answers_until_it_is_back(page, queue, annotator, open_page, session_of):
+    open_page(page, annotator)
+    page.context.clear_cookies(name="sessionid")
+    item = press_and_wait(page, "1")
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert "logged out" in page.inner_text("#trouble")
+    assert not answers()
+    session_of(page.context, annotator)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    saved(page)
+    assert answers() == {item: "ham"}
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(browser, queue, annotator, open_page):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_page(context.new_page(), annotator)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    low = page.eval_on_selector_all(
+        "#answer button:not([hidden])", "all => all.filter(b => b.offsetParent && b.getBoundingClientRect().height < 44).length"
+    )
+    assert low == 0
+    before = key_of(page)
+    page.tap("[data-label=spam]")
+    page.wait_for_function("before => document.getElementById('item-key').textContent !== before", arg=before)
+    saved(page)
+    context.close()
+    assert answers() == {before: "spam"}
+
+
+def test_of_77_labels_one_is_found_by_typing(page, project, queue, annotator, open_page):
+    Label.objects.bulk_create(Label(project=project, name=f"topic {i:02}", color="#336699", position=i + 10) for i in range(75))
+    open_page(page, annotator)
+    page.keyboard.type("topic 4")
+    page.keyboard.press("ArrowDown")
+    item = press_and_wait(page, "Enter")
+    saved(page)
+    assert answers() == {item: "topic 41"}
+    assert page.input_value("#search") == ""
+    page.keyboard.press("Backspace")  # the search is empty: undo
+    assert key_of(page) == item
+    assert Query.objects.filter(status="answered").count() <= 1
