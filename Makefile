@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # PostgreSQL's driver is installed only where it is asked for.
 LOCK := requirements/run.lock $(if $(filter postgres%,$(DATABASE_URL)),requirements/postgres.lock)
 
-.PHONY: help run test lint lock demo recover clean
+.PHONY: help run test lint lock demo clean
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -34,7 +34,7 @@ clean: ## remove the environment (never the data in var/)
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ALAMBIC needs Python 3.11 or newer: name one with PYTHON=python3.12 make run"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv is missing: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 
 $(VENV)/.run-%: requirements/run.lock requirements/postgres.lock | $(PY)
 	@echo "Installing what ALAMBIC needs into $(VENV) (once; a minute or two) ..."

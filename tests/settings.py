@@ -1,9 +1,12 @@
 """The product's settings over a throw-away VAR_DIR; nothing is mocked, only the password hasher is a fast one."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="alambic-test-")
+atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 os.environ["SECRET_KEY"] = "only for tests"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 os.environ.pop("REDIS_URL", None)
