@@ -3,24 +3,21 @@
 import csv
 import io
 import json
+import re
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 
-from annotation.models import Annotation, Query, Verdict
+from learning import engine
+from learning.engine.pipeline import IMAGE_MODULE
 from learning.models import ModelFile, Round, Run
-from projects.models import Item, Label
-from projects.task_types import task_type
+from projects.exporting import export
 
-_CHUNK = 2000
 Download = tuple[str, str, Iterable[bytes] | bytes]
 
 
@@ -71,66 +68,14 @@ def metrics_csv(run: Run) -> Download:
 
 # --- Data
 
-_DATA_COLUMNS = [
-    "key", "content", "imported_label", "label", "label_source", "people", "prediction", "probability", "split",
-    "round_asked", "purpose",
-]  # fmt: skip
-
 
 def data_csv(run: Run) -> Download:
-    """Every item of the run with what was imported, what people said, what the model says, and when it was asked.
+    """Every item of the run with what was imported, what people said, what the model says, and when and why it was asked.
 
-    Streamed: a pool of a million rows passes through in chunks, with four queries per chunk and none per row.
+    Streamed: a pool of a million rows passes through in chunks, with a fixed number of queries per chunk and none per row.
     """
-    return f"{stem(run)}-data.csv", "text/csv; charset=utf-8", _data_lines(run)
-
-
-def _data_lines(run: Run) -> Iterator[bytes]:
-    from learning.finishing import read_predictions
-
-    trial = run.trials.first()
-    names = dict(Label.objects.filter(project=run.project_id).values_list("pk", "name"))
-    task = task_type(run.project.task)
-    predictions = _Predictions(read_predictions(trial) if trial else None)
-    yield _csv_lines([_DATA_COLUMNS])
-    for items in _chunks(_items_of(run)):
-        first, last = items[0].pk, items[-1].pk
-        span = {"item_id__gte": first, "item_id__lte": last}
-        answers: dict[int, list[str]] = defaultdict(list)
-        said = Annotation.objects.filter(project=run.project_id, current=True, withdrawn_at=None, skipped=False, **span)
-        for item_id, user, value in said.order_by("pk").values_list("item_id", "user__username", "value"):
-            answers[item_id].append(f"{user}: {task.display(value, names)}")
-        verdicts = {
-            item_id: (value, source)
-            for item_id, value, source in Verdict.objects.filter(project=run.project_id, current=True, **span).values_list(
-                "item_id", "value", "source"
-            )
-        }
-        asked = {}
-        if trial:
-            queries = trial.queries.exclude(status=Query.Status.WITHDRAWN).filter(**span)
-            asked = {item_id: (n, purpose) for item_id, n, purpose in queries.values_list("item_id", "round_number", "purpose")}
-        rows = []
-        for item in items:
-            value, source = verdicts.get(item.pk, (None, ""))
-            split, prediction, probability = predictions.of(item.pk)
-            round_asked, purpose = asked.get(item.pk, ("", ""))
-            rows.append(
-                [
-                    item.key,
-                    item.content,
-                    task.display(item.known, names),
-                    task.display(value, names),
-                    source,
-                    "; ".join(answers[item.pk]) if item.pk in answers else "",
-                    "" if prediction is None else names.get(prediction, f"(label {prediction})"),
-                    "" if probability is None else f"{probability:.6g}",
-                    split,
-                    round_asked,
-                    purpose,
-                ]  # fmt: skip
-            )
-        yield _csv_lines(rows)
+    lines = export(run.project, "csv", run=run, extra=predictions(run), items=_items_of(run))
+    return f"{stem(run)}-data.csv", "text/csv; charset=utf-8", lines
 
 
 def _items_of(run: Run):
@@ -140,37 +85,32 @@ def _items_of(run: Run):
     return items.filter(pk__lte=run.last_item_id) if run.last_item_id else items
 
 
-def _chunks(items) -> Iterator[list[Item]]:
-    last = 0
-    while chunk := list(items.filter(pk__gt=last)[:_CHUNK]):
-        yield chunk
-        last = chunk[-1].pk
-
-
-class _Predictions:
-    """Finds an item's row in the sorted frame by bisection; nothing is copied."""
+class Predictions:
+    """What the model says of an item, by item id: found in the sorted frame by bisection; nothing is copied."""
 
     def __init__(self, frame) -> None:
-        self.empty = frame is None or frame.empty
-        if not self.empty:
-            frame = frame.sort_values("item_id")
-            self.ids = frame["item_id"].to_numpy()
-            self.split, self.label = frame["split"].to_numpy(), frame["prediction"].to_numpy()
-            self.probability = frame["probability"].to_numpy()
+        frame = frame.sort_values("item_id")
+        self.ids = frame["item_id"].to_numpy()
+        self.split, self.label = frame["split"].to_numpy(), frame["prediction"].to_numpy()
+        self.probability = frame["probability"].to_numpy()
 
-    def of(self, item_id: int) -> tuple[str, int | None, float | None]:
-        if self.empty:
-            return "", None, None
+    def get(self, item_id: int) -> dict | None:
         place = int(np.searchsorted(self.ids, item_id))
         if place == len(self.ids) or self.ids[place] != item_id:
-            return "", None, None
-        return str(self.split[place]), int(self.label[place]), float(self.probability[place])
+            return None
+        probability = float(self.probability[place])
+        return {
+            "split": str(self.split[place]), "prediction": int(self.label[place]), "prediction_probability": probability,
+        }  # fmt: skip
 
 
-def _csv_lines(rows: Iterable[list]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode()
+def predictions(run: Run) -> Predictions | dict:
+    """For projects/exporting.py; empty while there is no model."""
+    from learning.finishing import read_predictions
+
+    trial = run.trials.first()
+    frame = read_predictions(trial) if trial else None
+    return {} if frame is None or frame.empty else Predictions(frame)
 
 
 # --- Model
@@ -204,11 +144,11 @@ def bundle(run: Run) -> Download:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, kept.file.open("rb") as file:
         archive.writestr("model.skops", file.read())
         archive.writestr("README.md", kept.card)
-        archive.writestr("example.py", _example(run))
+        archive.writestr("example.py", _example(kept.card))
         archive.writestr("requirements.txt", _requirements(run))
         archive.writestr("configuration.json", _json(run.configuration))
-        for path in _own_code(run):
-            archive.writestr(path, (Path(settings.BASE_DIR) / path).read_text("utf-8"))
+        if run.project.modality == "image":
+            archive.writestr(f"{IMAGE_MODULE}.py", engine.image_module_source())
     return f"{stem(run)}-model.zip", "application/zip", buffer.getvalue()
 
 
@@ -229,28 +169,10 @@ def _requirements(run: Run) -> str:
     return "".join(f"{name}=={run.versions.get(name) or version(name)}\n" for name in wanted)
 
 
-def _own_code(run: Run) -> list[str]:
-    """Image models contain transformers of ours: the bundle has their module at the path under which it is imported."""
-    if run.project.modality != "image":
-        return []
-    return ["learning/__init__.py", "learning/engine/features/images.py"]
-
-
-def _example(run: Run) -> str:
-    inputs = {
-        "text": '["a text to label", "another one"]',
-        "image": '["picture.png", "another.png"]',
-        "table": 'pandas.read_csv("rows.csv")',
-    }[run.project.modality]
-    first = "import pandas\nimport skops.io\n" if run.project.modality == "table" else "import skops.io\n"
-    return (
-        f"{first}\n"
-        'trusted = skops.io.get_untrusted_types(file="model.skops")  # read this list before you trust it\n'
-        'model = skops.io.load("model.skops", trusted=trusted)\n'
-        f"items = {inputs}\n"
-        "print(model.predict(items))\n"
-        "print(model.predict_proba(items).max(axis=1))\n"
-    )
+def _example(card: str) -> str:
+    """The usage example of the model card, as a file that can be run."""
+    found = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+    return found.group(1) if found else ""
 
 
 # --- Responses

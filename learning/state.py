@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 from django.utils import timezone
 
 from annotation.models import Annotation, Assignment, Purpose, Query
@@ -41,9 +41,11 @@ def live(runs: Sequence[Run], now: datetime | None = None) -> dict[int, dict]:
     for trial in Trial.objects.filter(run__in=[run.pk for run in runs]).order_by("-pk"):
         trials[trial.run_id] = trial  # a development run has exactly one
     keys = [trial.pk for trial in trials.values()]
-    queries, news = _query_counts(keys), _new_answers(keys)
+    moving = [trials[run.pk] for run in runs if run.pk in trials and not Run.Status(run.status).is_over]
+    going_on = [trial.pk for trial in moving]
+    queries, news = _query_counts(going_on), _new_answers(moving)
     rounds = {row.trial_id: row for row in Round.objects.filter(trial__in=keys, number=F("trial__round_number"))}
-    people = _people(keys, now)
+    people = _people(going_on, now)
     facts = {}
     for run in runs:
         trial = trials.get(run.pk)
@@ -79,8 +81,7 @@ def _run_facts(run: Run) -> dict:
 
 
 def _trial_facts(run: Run, trial: Trial | None, last: Round | None, counts: Counter, new: int, people: list[dict]) -> dict:
-    over = Run.Status(run.status).is_over
-    labels = (trial.n_labeled + (0 if over else new)) if trial else 0
+    labels = trial.n_labeled + new if trial else 0
     n_test, n_pool = _split(run, last)
     goal = goal_of(run, n_pool)
     open_now = sum(n for (_, _, status), n in counts.items() if status in _WAITING_FOR_PEOPLE)
@@ -139,24 +140,28 @@ def _score(run: Run, last: Round | None) -> dict | None:
 
 
 def _query_counts(trial_ids: list[int]) -> dict[int, Counter]:
-    """By trial: {(round, purpose, status): n} of the batch that is asked now, and of whatever else is open."""
-    current = Q(round_number=F("trial__round_number"), in_batch=True)
-    rows = (
-        Query.objects.filter(current | Q(status__in=_WAITING_FOR_PEOPLE), trial__in=trial_ids)
-        .values_list("trial_id", "round_number", "purpose", "status", "in_batch")
-        .annotate(n=Count("pk"))
-    )
+    """By trial: {(round, purpose, status): n} of the batch that is asked now, and of whatever else is open (round: None).
+
+    Two queries and not one with OR: each is a range of an index, however much the trials have asked before.
+    """
+    columns = ("trial_id", "round_number", "purpose", "status")
+    mine = Query.objects.filter(trial__in=trial_ids).order_by()
+    batch = mine.filter(round_number=F("trial__round_number"), in_batch=True)
+    beyond = mine.filter(status__in=_WAITING_FOR_PEOPLE).exclude(round_number=F("trial__round_number"), in_batch=True)
     counts: dict[int, Counter] = defaultdict(Counter)
-    for trial_id, round_number, purpose, status, in_batch, n in rows:
-        counts[trial_id][(round_number if in_batch else None, purpose, status)] += n
+    for trial_id, round_number, purpose, status, n in batch.values_list(*columns).annotate(n=Count("pk")):
+        counts[trial_id][(round_number, purpose, status)] += n
+    for trial_id, _, purpose, status, n in beyond.values_list(*columns).annotate(n=Count("pk")):
+        counts[trial_id][(None, purpose, status)] += n
     return counts
 
 
-def _new_answers(trial_ids: list[int]) -> dict[int, int]:
-    """By trial: labels for the learner that came after it last read them."""
-    fresh = Q(trial__trained_at=None) | Q(closed_at__gte=F("trial__trained_at"))
-    rows = Query.objects.filter(fresh, trial__in=trial_ids, status=Query.Status.ANSWERED).exclude(purpose=Purpose.TEST)
-    return dict(rows.values_list("trial_id").annotate(n=Count("pk")))
+def _new_answers(trials: list[Trial]) -> dict[int, int]:
+    """By trial: labels for the learner that came after it last read them; before round 1, all that came."""
+    answered = Query.objects.filter(status=Query.Status.ANSWERED).exclude(purpose=Purpose.TEST).order_by()
+    unread = answered.filter(trial__in=[t.pk for t in trials if t.trained_at], closed_at__gte=F("trial__trained_at"))
+    first = answered.filter(trial__in=[t.pk for t in trials if not t.trained_at])
+    return dict([*unread.values_list("trial_id").annotate(n=Count("pk")), *first.values_list("trial_id").annotate(n=Count("pk"))])
 
 
 def _batch(counts: Counter, round_number: int) -> dict:

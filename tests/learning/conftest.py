@@ -132,7 +132,7 @@ def with_model(project, items):
                 "probability": [0.75] * 50,
             }
         )
-        kept = ModelFile(trial=run.trials.get(), round_number=2, card="# A model card\n")
+        kept = ModelFile(trial=run.trials.get(), round_number=2, card="# A model card\n\n```python\nimport skops.io\n```\n")
         kept.file.save("model.skops", ContentFile(b"the model"), save=False)
         kept.predictions.save("predictions.parquet", ContentFile(frame.to_parquet(index=False)), save=False)
         kept.save()

@@ -217,12 +217,12 @@ def test_the_model_its_card_and_the_bundle(api, viewer, make_run, with_model):
     answer = client.get(f"{URL}{run.pk}/model/")
     assert b"".join(answer.streaming_content) == b"the model"
     assert f'run-{run.pk}.skops"' in answer["Content-Disposition"]
-    assert client.get(f"{URL}{run.pk}/model/?format=card").content.decode() == "# A model card\n"
+    assert client.get(f"{URL}{run.pk}/model/?format=card").content.decode().startswith("# A model card\n")
     with zipfile.ZipFile(io.BytesIO(client.get(f"{URL}{run.pk}/model/?format=zip").content)) as archive:
         names = set(archive.namelist())
         assert {"model.skops", "README.md", "example.py", "requirements.txt", "configuration.json"} <= names
         assert "scikit-learn==" in archive.read("requirements.txt").decode()
-        compile(archive.read("example.py"), "example.py", "exec")
+        assert archive.read("example.py").decode() == "import skops.io\n"
 
 
 def test_an_image_models_bundle_has_the_module_that_it_imports(api, viewer, make_run, with_model, project):
@@ -231,7 +231,7 @@ def test_an_image_models_bundle_has_the_module_that_it_imports(api, viewer, make
     with_model(run)
     body = api(viewer).get(f"{URL}{run.pk}/model/?format=zip").content
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        assert "learning/engine/features/images.py" in archive.namelist()
+        assert b"class" in archive.read("alambic_images.py")
     assert ModelFile.objects.count() == 1
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -72,10 +73,12 @@ def test_data_csv_has_labels_people_prediction_split_and_round(make_run, with_mo
     assert len(rows) == 50
     assert rows[0]["imported_label"] == "ham" and rows[0]["split"] == "test" and rows[0]["content"] == "text 0, with a comma"
     asked = rows[10]
-    assert (asked["label"], asked["label_source"], asked["people"]) == ("spam", "people", "annotator: spam")
-    assert (asked["prediction"], asked["probability"], asked["round_asked"], asked["purpose"]) == ("spam", "0.75", "1", "query")
-    assert (rows[11]["round_asked"], rows[11]["prediction"]) == ("", "ham")
-    assert (rows[15]["round_asked"], rows[15]["purpose"]) == ("0", "test")
+    said = [(answer["annotator"], answer["label"]) for answer in json.loads(asked["annotations"])]
+    assert (asked["verdict"], asked["verdict_source"], said) == ("spam", "people", [("annotator", "spam")])
+    assert (asked["prediction"], asked["prediction_probability"]) == ("spam", "0.75")
+    assert (asked["asked_round"], asked["asked_purpose"], asked["asked_strategy"]) == ("1", "query", "margin")
+    assert (rows[11]["asked_round"], rows[11]["prediction"]) == ("", "ham")
+    assert (rows[15]["asked_round"], rows[15]["asked_purpose"]) == ("0", "test")
 
 
 def test_data_csv_takes_no_query_per_row(make_run, with_model, browse, viewer, django_assert_max_num_queries):
