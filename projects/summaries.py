@@ -131,7 +131,7 @@ def overview(project: Project, user: User) -> dict:
         "unlabeled": n_items - labeled,
         "share": labeled / n_items if n_items else 0.0,
         "by_source": by_source,
-        "histogram": label_histogram(project, verdicts),
+        "histogram": label_histogram(project),
         "datasets": list(project.datasets.all()[:5]),
         "runs": runs,
         "members": list(project.memberships.select_related("user").order_by(_by_rank(), "user__username")[:12]),
@@ -141,15 +141,21 @@ def overview(project: Project, user: User) -> dict:
     }
 
 
-def label_histogram(project: Project, verdicts) -> list[LabelCount]:
-    """How often each label is what the project holds true, the most frequent first."""
+def label_counts(project: Project) -> Counter:
+    """By label id: on how many items it is what the project holds true."""
+    verdicts = _model("verdicts").objects.filter(project=project, current=True).order_by()
     task, counts = task_type(project.task), Counter()
     for value, n in verdicts.values_list("value").annotate(n=Count("pk")):
         for label_id in task.labels_of(value):
             counts[label_id] += n
-    labels = list(project.labels.all())
+    return counts
+
+
+def label_histogram(project: Project) -> list[LabelCount]:
+    """The labels in their order, each with its count; a retired one only where something has it."""
+    counts = label_counts(project)
     largest = max(counts.values(), default=0)
-    rows = [LabelCount(label, counts[label.pk], counts[label.pk] / largest if largest else 0.0) for label in labels]
+    rows = [LabelCount(label, counts[label.pk], counts[label.pk] / largest if largest else 0.0) for label in project.labels.all()]
     return [row for row in rows if row.count or not row.label.retired_at]
 
 
