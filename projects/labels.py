@@ -71,8 +71,10 @@ def add_label(project: Project, name: str, color: str = "", hotkey: str | None =
 
 
 @transaction.atomic
-def change_label(label: Label, *, name: str | None = None, color: str | None = None, hotkey: str | None = None) -> Label:
-    """Rename it, give it another colour or key. Answers keep the label, whatever it is called."""
+def change_label(
+    label: Label, *, name: str | None = None, color: str | None = None, hotkey: str | None = None, retired: bool | None = None
+) -> Label:
+    """Rename it, give it another colour or key, retire or restore it. Answers keep the label, whatever it is called."""
     _take_turns(label.project)
     if name is not None:
         label.name = _clean_name(label.project, name, but=label)
@@ -81,6 +83,8 @@ def change_label(label: Label, *, name: str | None = None, color: str | None = N
     if hotkey is not None:
         label.hotkey = _clean_hotkey(label.project, hotkey, but=label)
     label.save(update_fields=["name", "color", "hotkey"])
+    if retired is not None and retired != (label.retired_at is not None):
+        retire_label(label) if retired else restore_label(label)
     return label
 
 

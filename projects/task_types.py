@@ -39,6 +39,14 @@ class SingleLabel:
         """The ids of the labels that a stored value names."""
         return [stored]
 
+    def replaced(self, stored: int, old: int, new: int) -> int:
+        """The value with one label in the place of another, as when labels are merged."""
+        return new if stored == old else stored
+
+    def naming(self, label_id: int) -> dict[str, Any]:
+        """As a condition on a model's `value`: those that name this label."""
+        return {"value": label_id}
+
     def consensus(self, values: Sequence[int]) -> int | None:
         """The value of most of the answers; None where two values tie for the first place, or nobody answered."""
         ranked = Counter(values).most_common(2)
