@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from projects.errors import WrongState
 from projects.labels import ensure_labels
-from projects.models import Membership, Modality, Project, Role, User
+from projects.models import Label, Membership, Modality, Project, Role, User
 
 
 @transaction.atomic
@@ -69,6 +69,19 @@ def _delete_files(names: list[str]) -> None:
     for name in names:
         if not PurePosixPath(name).is_absolute():
             default_storage.delete(name)
+
+
+@transaction.atomic
+def move_label(label: Label, step: int) -> None:
+    """One place up (-1) or down (1) in the list, which is the order of the buttons."""
+    Project.objects.select_for_update().get(pk=label.project_id)
+    labels = list(Label.objects.filter(project=label.project_id))
+    here = labels.index(label)
+    there = max(0, min(len(labels) - 1, here + step))
+    labels.insert(there, labels.pop(here))
+    for position, other in enumerate(labels):
+        other.position = position
+    Label.objects.bulk_update(labels, ["position"])
 
 
 @transaction.atomic
