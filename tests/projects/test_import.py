@@ -53,7 +53,7 @@ def test_a_partly_labelled_file_brings_items_labels_and_verdicts(fresh):
     dataset = load(fresh, "id,text,label\na,one,x\nb,two,\nc,three,y\n")
     assert (dataset.status, dataset.rows, dataset.imported, dataset.labeled, dataset.skipped) == ("finished", 3, 3, 2, 0)
     assert names(fresh) == {"a": ("one", "x"), "b": ("two", None), "c": ("three", "y")}
-    assert list(fresh.verdicts.values_list("item__key", "source")) == [("a", "imported"), ("c", "imported")]
+    assert list(fresh.verdicts.order_by("item__key").values_list("item__key", "source")) == [("a", "imported"), ("c", "imported")]
 
 
 def test_unknown_labels_become_labels_with_a_colour_and_a_key(fresh):
