@@ -52,6 +52,8 @@ def lease_next(
             _renew(stale, user, now)
             if found:
                 mine += _claim(user, found, count - len(mine), now)
+            if found and len(mine) < count:  # others were faster: look again, now that this transaction has its turn
+                mine += _claim(user, _candidates(user, project, count - len(mine), now), count - len(mine), now)
     return mine
 
 
@@ -115,6 +117,8 @@ def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) 
 
 def _insert(user: User, query: Query, slot: int | None, state: str, until: datetime, now: datetime) -> int | None:
     """One statement: the claim of a slot; its id, or None where the slot (or the person's place) is taken."""
+    # As the ORM writes them: a raw datetime would be stored with its offset, and never equal what the ORM compares it with.
+    until, now = connection.ops.adapt_datetimefield_value(until), connection.ops.adapt_datetimefield_value(now)
     columns = "query_id, item_id, user_id, slot, state, leased_until, created_at"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -254,7 +258,7 @@ def _item(project: Project, assignment, item) -> Item:
 def _store(user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str) -> Submission:
     now = timezone.now()
     place = Assignment.objects.filter(item=item, user=user).select_related("query").first()
-    query = place.query if place else item.queries.filter(status=Query.Status.OPEN).order_by("order").first()
+    query = place.query if place else _query_of(item)
     replaced = Annotation.objects.filter(item=item, user=user, current=True).update(current=False)
     outcome = _take_place(user, item, place, query, skipped, now)
     annotation = Annotation.objects.create(
@@ -274,6 +278,12 @@ _MESSAGES = {
     "changed": "Your earlier answer is replaced; it stays in the history.",
     "extra": "Somebody else had answered this item meanwhile. Your answer is kept as an extra one.",
 }
+
+
+def _query_of(item: Item) -> Query | None:
+    """What an answer without a lease is an answer to: an open query, else one that has its answers already."""
+    asked = item.queries.exclude(status=Query.Status.WITHDRAWN).order_by("order", "pk")
+    return next((query for query in asked if query.status == Query.Status.OPEN), asked[0]) if asked else None
 
 
 def _take_place(user, item: Item, place: Assignment | None, query: Query | None, skipped: bool, now: datetime) -> str:

@@ -94,7 +94,7 @@ def import_verdicts(dataset_id: int) -> int:
         cursor.execute(
             f"INSERT INTO {verdict} (project_id, item_id, value, source, current, created_at) "
             f"SELECT project_id, id, known, %s, %s, %s FROM {item} WHERE dataset_id = %s AND known IS NOT NULL",
-            [Source.IMPORTED, True, timezone.now(), dataset_id],
+            [Source.IMPORTED, True, connection.ops.adapt_datetimefield_value(timezone.now()), dataset_id],
         )
         return cursor.rowcount
 

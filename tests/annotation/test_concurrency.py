@@ -1,0 +1,149 @@
+"""The queue's invariant, with real threads on separate connections, and with whatever order of deeds hypothesis finds."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from annotation import queue
+from annotation.models import Annotation, Assignment, Query
+from annotation.queries import ask
+from projects.models import Membership, Project, User
+from tests.annotation.asking import asked, items_of, running
+
+
+def at_once(n: int, deed) -> list:
+    """`deed(i)` in n threads that begin together, each with its own connection."""
+    barrier = Barrier(n)
+
+    def run(i: int):
+        try:
+            barrier.wait(10)
+            return deed(i)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(n) as pool:
+        return list(pool.map(run, range(n)))
+
+
+def people(project: Project, n: int) -> list[User]:
+    users = User.objects.bulk_create(User(username=f"p{i}", password="!") for i in range(n))
+    Membership.objects.bulk_create(Membership(project=project, user=user, role="annotator") for user in users)
+    return users
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_many_at_once_get_no_item_more_often_than_wanted(project, wanted):
+    ask(project, running(project), 1, asked(items_of(project, 30)), wanted=wanted)
+    users = people(project, 8)
+    got = at_once(8, lambda i: [a.item_id for a in queue.lease_next(users[i], project, 10)])
+    times = Counter(item for mine in got for item in mine)
+    assert max(times.values()) <= wanted
+    assert all(len(set(mine)) == len(mine) for mine in got)
+    assert sum(times.values()) == Assignment.objects.count()
+    assert len(times) >= 20  # nobody goes without because others were faster
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_submit_sent_eight_times_at_once_is_stored_once(project):
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=1)
+    (user,) = people(project, 1)
+    done = at_once(8, lambda i: queue.submit(user, project, item=item, value="ham", token="same"))
+    assert Counter(s.outcome for s in done) == {"stored": 1, "repeated": 7}
+    assert {s.annotation.pk for s in done} == {Annotation.objects.get().pk}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_answering_one_item_at_once_are_both_kept_and_one_is_extra(project):
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=1)
+    users = people(project, 2)
+    done = at_once(2, lambda i: queue.submit(users[i], project, item=item, value="ham", token=f"t{i}"))
+    assert sorted(s.outcome for s in done) == ["extra", "stored"]
+    assert Annotation.objects.count() == 2
+    assert Query.objects.get().status == "answered"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_ran_out_is_taken_over_by_one_only(project):
+    ask(project, running(project), 1, asked(items_of(project, 1)), wanted=1)
+    users = people(project, 6)
+    queue.lease_next(users[0], project, 1)
+    Assignment.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    got = at_once(5, lambda i: queue.lease_next(users[i + 1], project, 1))
+    assert sum(len(mine) for mine in got) == 1
+    assert Assignment.objects.count() == 1
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["next", "answer", "other", "skip", "undo", "release", "expire", "repeat"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
+    max_size=25,
+)
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deeds=DEEDS, wanted=st.integers(1, 3))
+def test_whatever_people_do_the_slots_hold_and_no_answer_is_lost(project, deeds, wanted):
+    """After every deed: no item has more holders than answers are wanted, nobody has two current answers to one item, what was
+    acknowledged is stored, and a query is answered only when its answers are there."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        _play(project, deeds, wanted)
+        transaction.set_rollback(True)
+
+
+def _play(project: Project, deeds, wanted: int) -> None:
+    project.annotators_per_item = wanted
+    project.save()
+    items = items_of(project, 3)
+    ask(project, running(project), 1, asked(items), wanted=wanted)
+    users = people(project, 3)
+    tokens: list[tuple[int, int, str]] = []
+    for number, (deed, who, which) in enumerate(deeds):
+        user, token = users[who], f"t{number}"
+        if deed == "next":
+            queue.lease_next(user, project, which + 1)
+        elif deed in {"answer", "other"}:
+            queue.submit(user, project, item=items[which], value="ham" if deed == "answer" else "spam", token=token)
+            tokens.append((who, which, token))
+        elif deed == "skip":
+            queue.skip(user, project, item=items[which], token=token)
+            tokens.append((who, which, token))
+        elif deed == "undo":
+            queue.undo(user, project)
+        elif deed == "release":
+            queue.release(user, project)
+        elif deed == "expire":
+            Assignment.objects.filter(state="leased", user=user).update(leased_until=timezone.now() - timedelta(1))
+        elif tokens:
+            before, (w, i, t) = Annotation.objects.count(), tokens[which % len(tokens)]
+            assert queue.submit(users[w], project, item=items[i], value="ham", token=t).outcome == "repeated"
+            assert Annotation.objects.count() == before
+        _holds(tokens)
+
+
+def _holds(tokens) -> None:
+    # A tie asks one more: the query itself says how many it wants.
+    for item in Assignment.objects.filter(slot__isnull=False).values("item").annotate(n=Count("pk")).order_by():
+        assert item["n"] <= max(Query.objects.filter(item=item["item"]).values_list("wanted", flat=True))
+    current = Annotation.objects.filter(current=True).values("item", "user").annotate(n=Count("pk")).order_by()
+    assert all(row["n"] == 1 for row in current)
+    assert Annotation.objects.filter(token__in=[t for _, _, t in tokens]).count() == len(tokens)
+    for query in Query.objects.filter(status="answered"):
+        assert query.annotations.filter(current=True, skipped=False).count() >= query.project.annotators_per_item

@@ -1,0 +1,78 @@
+"""The labelling page as the server gives it, and settling."""
+
+import json
+import re
+
+import pytest
+
+from annotation.models import Query, Verdict
+from annotation.queries import ask
+from projects.models import Label
+from tests.annotation.asking import asked, items_of, running
+
+
+def test_the_page_shows_every_label_with_its_key_and_readable_ink(browse, project, annotator):
+    page = browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+    assert re.search(r'data-label="ham"[^>]*--chip: #1f77b4; --chip-ink: #ffffff', page)
+    assert '<kbd aria-hidden="true">1</kbd>' in page
+    setup = json.loads(re.search(r'<script id="setup" type="application/json">(.*?)</script>', page, re.S)[1])
+    assert setup["urls"]["next"] == f"/api/projects/{project.pk}/next/"
+    assert [label["name"] for label in setup["labels"]] == ["ham", "spam"]
+    assert 'id="search"' not in page
+
+
+def test_many_labels_get_a_search_box(browse, project, annotator):
+    Label.objects.bulk_create(Label(project=project, name=f"l{i}", color="#123456") for i in range(30))
+    page = browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+    assert 'id="search"' in page
+    assert page.count('role="option"') == 32
+
+
+def test_a_retired_label_is_not_offered(browse, project, annotator):
+    project.labels.filter(name="spam").update(retired_at=project.created_at)
+    assert "spam" not in browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+
+
+def test_names_and_guidelines_are_escaped(browse, project, annotator):
+    Label.objects.create(project=project, name='"><script>alert(1)</script>', color="#123456")
+    project.guidelines = "**bold** <script>alert(2)</script>"
+    project.save()
+    page = browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+    assert "<script>alert" not in page
+    assert "<strong>bold</strong>" in page
+
+
+def test_who_may_see_the_page(client, browse, project, annotator, viewer, outsider):
+    address = f"/projects/{project.pk}/label/"
+    assert browse(annotator).get(address).status_code == 200
+    assert browse(viewer).get(address).status_code == 403
+    assert browse(outsider).get(address).status_code == 404
+    assert client.get(address).status_code == 302
+    assert browse(annotator).post(address).status_code == 405
+
+
+@pytest.fixture
+def disputed(project, annotator, reviewer):
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=1)
+    Query.objects.update(status="disputed")
+    return item
+
+
+def test_a_reviewer_settles_a_dispute_and_comes_back_to_the_item(browse, project, disputed, reviewer):
+    response = browse(reviewer).post(f"/projects/{project.pk}/items/{disputed.pk}/settle/", {"value": "spam"})
+    assert (response.status_code, response.url) == (302, f"/projects/{project.pk}/items/{disputed.pk}/")
+    verdict = Verdict.objects.get(current=True)
+    assert (verdict.source, verdict.user, verdict.value) == ("adjudicated", reviewer, project.labels.get(name="spam").pk)
+    assert Query.objects.get().status == "answered"
+
+
+def test_settling_needs_a_reviewer_a_label_and_an_item_of_the_project(browse, project, disputed, annotator, reviewer, outsider):
+    address = f"/projects/{project.pk}/items/{disputed.pk}/settle/"
+    assert browse(annotator).post(address, {"value": "spam"}).status_code == 403
+    assert browse(outsider).post(address, {"value": "spam"}).status_code == 404
+    assert browse(reviewer).get(address).status_code == 405
+    assert browse(reviewer).post(f"/projects/{project.pk}/items/999999/settle/", {"value": "spam"}).status_code == 404
+    for value in ({"value": "eggs"}, {}):
+        assert browse(reviewer).post(address, value).status_code == 302
+    assert not Verdict.objects.exists()
