@@ -29,7 +29,7 @@ _PLAIN = {
     ),
     "quorum": (
         "Quorum",
-        "The share of a batch that must be answered before the learner goes on: one absent person stops nobody.",
+        "The share of a batch that must be answered before the learner goes on, so that nobody waits for the absent; 1: all.",
     ),
     "random_state": ("Random state", "Every random choice comes from this number: the same number, the same run."),
 }

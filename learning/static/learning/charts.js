@@ -57,7 +57,7 @@ export function drawCurve(element, rounds, shown, target) {
   const annotations = target ? [{ xref: "paper", x: 0, y: target.value, text: target.text, showarrow: false, xanchor: "left", yanchor: "bottom", font: { size: 12, color: css("--soft") } }] : [];
   return window.Plotly.react(element, traces, layout({
     xaxis: { title: { text: "Labels learnt from" }, rangemode: "nonnegative" }, yaxis: { title: { text: "Score" } },
-    showlegend: shown.length > 1, legend: { orientation: "h", y: 1.12, x: 0 }, shapes, annotations, hovermode: "closest", uirevision: "keep",
+    showlegend: shown.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, shapes, annotations, hovermode: "closest", uirevision: "keep",
   }), CONFIG);
 }
 
@@ -73,7 +73,7 @@ export function drawTimeline(element, rounds) {
   });
   return window.Plotly.react(element, traces, layout({
     barmode: "stack", bargap: 0.15, xaxis: { title: { text: "Round" }, tickformat: "d", dtick: rounds.length < 12 ? 1 : undefined }, yaxis: { title: { text: "Seconds" }, rangemode: "tozero" },
-    legend: { orientation: "h", y: 1.2, x: 0 }, showlegend: true, uirevision: "keep",
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" }, showlegend: true, uirevision: "keep",
   }), CONFIG);
 }
 

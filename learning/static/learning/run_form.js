@@ -19,3 +19,11 @@ for (const criterion of document.querySelectorAll("[data-criterion]")) {
 // A message is useless inside a closed fold.
 document.querySelectorAll("details:has(.errorlist)").forEach((details) => { details.open = true; });
 document.getElementById("problems")?.focus();
+
+// Two clicks on Start are one run.
+let sent = false;
+document.getElementById("run-form").addEventListener("submit", (event) => {
+  if (sent) event.preventDefault();
+  sent = true;
+});
+window.addEventListener("pageshow", () => { sent = false; });
