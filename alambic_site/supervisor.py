@@ -94,7 +94,7 @@ class Supervisor:
             if child.process is not None and child.process.poll() is not None:
                 lasted = now - child.started_at
                 child.failures = 0 if lasted > 30 else child.failures + 1
-                wait = 0.0 if child.failures <= 1 else min(2.0**child.failures, 30.0)
+                wait = 0.0 if child.failures <= 1 else min(0.5 * 2.0**child.failures, 8.0)
                 child.due = now + wait
                 when = f"in {wait:.0f} s" if wait else "now"
                 self.say(f"{child.name} ended ({_how(child.process.returncode)}); it is started again {when}.")

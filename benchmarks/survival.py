@@ -57,8 +57,10 @@ class Server:
         return self.database.execute(query, (run,)).fetchone() or ("", 0, "")
 
     def curve(self, run: int) -> tuple:
-        rounds = "SELECT number, n_labeled, metrics, confusion FROM learning_round o JOIN learning_trial t ON t.id = o.trial_id"
-        queries = "SELECT round_number, rank, item_id, score FROM annotation_query q JOIN learning_trial t ON t.id = q.trial_id"
+        rounds = "SELECT o.number, o.n_labeled, o.metrics, o.confusion FROM learning_round o JOIN learning_trial t ON t.id = o.trial_id"
+        queries = (
+            "SELECT q.round_number, q.rank, q.item_id, q.score FROM annotation_query q JOIN learning_trial t ON t.id = q.trial_id"
+        )
         ordered = "WHERE t.run_id = ? ORDER BY 1, 2, 3"
         return tuple(self.database.execute(f"{sql} {ordered}", (run,)).fetchall() for sql in (rounds, queries))
 
