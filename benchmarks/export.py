@@ -46,7 +46,7 @@ def fill(n: int) -> tuple[Project, Run]:
     common = {"project": project}
     queries = [
         Query(
-            **common, trial=trial, item=item, round_number=i // 20, purpose="query", strategy="margin", score=0.5, rank=i % 20 + 1,
+            **common, trial=trial, item=item, round_number=i // 20, purpose="query", strategy="margin", score=0.5, rank=i % 20,
             status="answered",
         )
         for i, item in enumerate(items)
