@@ -1,0 +1,253 @@
+"""Who gets what at every address of the site: a row per address and method, a column per person.
+
+A new address fails `test_every_address_has_its_rows` until it has its rows here: a GET and a POST for a page, each of its
+methods for REST. `page(...)` and `rest(...)` write the seven columns; write them out where they are others.
+"""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.resolvers import URLPattern, URLResolver
+
+from learning.models import Run, Trial
+from projects.models import Dataset, Item, Project, Role
+
+PEOPLE = ("nobody", "outsider", "viewer", "annotator", "reviewer", "manager", "admin_user")
+Row = tuple[int, ...]
+# The Django admin has rules of its own: it lets in staff only, and each model's permissions are Django's.
+EXCLUDED_NAMESPACES = {"admin"}
+
+
+def page(minimum: Role | None, ok: int = 200) -> Row:
+    """A page: who is logged out goes to the login, a stranger finds nothing, a member without the role is refused."""
+    return _row(302, minimum, ok)
+
+
+def rest(minimum: Role | None, ok: int = 200) -> Row:
+    return _row(401, minimum, ok)
+
+
+def _row(nobody: int, minimum: Role | None, ok: int) -> Row:
+    if minimum is None:  # any account
+        return (nobody,) + (ok,) * 6
+    roles = [Role.VIEWER, Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER]
+    return (nobody, 404, *(ok if role.rank >= minimum.rank else 403 for role in roles), ok)
+
+
+ANY, VIEWER, ANNOTATOR, REVIEWER, MANAGER = None, Role.VIEWER, Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER
+#              nobody, outsider, viewer, annotator, reviewer, manager, superuser
+STAFF_PAGE: Row = (302, 403, 403, 403, 403, 403, 200)
+OPEN: Row = (200,) * 7
+LET_IN = 0  # nothing sensible is sent, so what is answered is not the point: not a refusal, and nothing breaks
+READ_ONLY = page(ANY, 405)  # the method is refused before anybody is looked up
+
+# (name of the address, method): (status for each person) or (row, what is sent)
+MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
+    # Accounts
+    ("home", "GET"): page(ANY),
+    ("home", "POST"): READ_ONLY,
+    ("login", "GET"): (200, 302, 302, 302, 302, 302, 302),
+    ("login", "POST"): (200, 302, 302, 302, 302, 302, 302),
+    ("logout", "GET"): READ_ONLY,
+    ("logout", "POST"): page(ANY, 302),
+    ("account", "GET"): page(ANY),
+    ("account", "POST"): (page(ANY, 302), {"action": "token"}),
+    ("people", "GET"): STAFF_PAGE,
+    ("people", "POST"): STAFF_PAGE,
+    ("person-new", "GET"): STAFF_PAGE,
+    ("person-new", "POST"): (STAFF_PAGE, {"username": "somebody"}),
+    ("person", "GET"): STAFF_PAGE,
+    ("person", "POST"): (STAFF_PAGE, {"action": "reset"}),
+    # Projects
+    ("project-new", "GET"): STAFF_PAGE,
+    ("project-new", "POST"): (
+        (302, 403, 403, 403, 403, 403, 302),
+        {"name": "New", "modality": "text", "task": "single", "annotators_per_item": 1},
+    ),
+    ("preview", "GET"): READ_ONLY,
+    ("preview", "POST"): page(ANY),
+    ("project", "GET"): page(VIEWER),
+    ("project", "POST"): READ_ONLY,
+    ("project-settings", "GET"): page(MANAGER),
+    ("project-settings", "POST"): (page(MANAGER, 302), {"name": "Renamed", "annotators_per_item": 2}),
+    ("project-archive", "GET"): READ_ONLY,
+    ("project-archive", "POST"): page(MANAGER, 302),
+    ("project-delete", "GET"): READ_ONLY,
+    ("project-delete", "POST"): page(MANAGER, 302),
+    ("members", "GET"): page(VIEWER),
+    ("members", "POST"): (page(MANAGER, 302), {"action": "add", "username": "outsider", "role": "viewer"}),
+    ("labels", "GET"): page(VIEWER),
+    ("labels", "POST"): (page(MANAGER, 302), {"action": "add", "name": "eggs"}),
+    # Items and data sets
+    ("items", "GET"): page(VIEWER),
+    ("items", "POST"): READ_ONLY,
+    ("item", "GET"): page(VIEWER),
+    ("item", "POST"): READ_ONLY,
+    ("item-image", "GET"): page(VIEWER),
+    ("item-image", "POST"): READ_ONLY,
+    ("export", "GET"): page(VIEWER),
+    ("export", "POST"): READ_ONLY,
+    ("datasets", "GET"): page(VIEWER),
+    ("datasets", "POST"): page(VIEWER),
+    ("dataset-new", "GET"): page(MANAGER),
+    ("dataset-new", "POST"): page(MANAGER, LET_IN),
+    ("dataset", "GET"): page(VIEWER),
+    ("dataset", "POST"): page(MANAGER, LET_IN),
+    ("dataset-report", "GET"): page(VIEWER),
+    ("dataset-report", "POST"): page(VIEWER),
+    # Labelling
+    ("label", "GET"): page(ANNOTATOR),
+    ("label", "POST"): READ_ONLY,
+    ("item-settle", "GET"): READ_ONLY,
+    ("item-settle", "POST"): page(REVIEWER, 302),
+    # Runs
+    ("distilling", "GET"): page(ANY),
+    ("distilling", "POST"): page(ANY),
+    ("run", "GET"): page(VIEWER),
+    ("run", "POST"): page(VIEWER),
+    ("run-state", "GET"): page(VIEWER),
+    ("run-state", "POST"): page(VIEWER),
+    ("results", "GET"): page(VIEWER),
+    ("results", "POST"): page(VIEWER),
+    ("run-download", "GET"): page(VIEWER),
+    ("run-download", "POST"): page(VIEWER),
+    ("run-action", "GET"): READ_ONLY,
+    ("run-action", "POST"): page(MANAGER, 302),
+    ("runs", "GET"): page(VIEWER),
+    ("runs", "POST"): page(VIEWER),
+    ("run-new", "GET"): page(MANAGER),
+    ("run-new", "POST"): page(MANAGER, LET_IN),
+    ("run-forecast", "GET"): READ_ONLY,
+    ("run-forecast", "POST"): page(MANAGER),
+    # REST
+    ("api-token", "POST"): (OPEN, {"username": "viewer", "password": "secret"}),
+    ("api-schema", "GET"): OPEN,
+    ("api-docs", "GET"): OPEN,
+    ("api-projects", "GET"): rest(ANY),
+    ("api-projects", "POST"): ((401, 403, 403, 403, 403, 403, 201), {"name": "New", "modality": "text"}),
+    ("api-project", "GET"): rest(VIEWER),
+    ("api-project", "PATCH"): (rest(MANAGER), {"name": "Renamed"}),
+    ("api-members", "GET"): rest(VIEWER),
+    ("api-members", "POST"): (rest(MANAGER, 201), {"username": "outsider", "role": "viewer"}),
+    ("api-member", "GET"): rest(VIEWER),
+    ("api-member", "PATCH"): (rest(MANAGER), {"role": "reviewer"}),
+    ("api-member", "DELETE"): rest(MANAGER, 204),
+    ("api-labels", "GET"): rest(VIEWER),
+    ("api-labels", "POST"): (rest(MANAGER, 201), {"name": "eggs"}),
+    ("api-label", "GET"): rest(VIEWER),
+    ("api-label", "PATCH"): (rest(MANAGER), {"name": "bacon"}),
+    ("api-label", "DELETE"): rest(MANAGER, 204),
+    ("api-label-merge", "POST"): rest(MANAGER, LET_IN),
+    ("api-items", "GET"): rest(VIEWER),
+    ("api-item", "GET"): rest(VIEWER),
+    ("api-item-image", "GET"): rest(VIEWER),
+    ("api-datasets", "GET"): rest(VIEWER),
+    ("api-datasets", "POST"): rest(MANAGER, LET_IN),
+    ("api-dataset", "GET"): rest(VIEWER),
+    ("api-dataset-report", "GET"): rest(VIEWER),
+    ("api-export", "GET"): rest(VIEWER),
+    ("api-next", "POST"): (rest(ANNOTATOR), {"count": 1}),
+    ("api-annotations", "GET"): rest(ANNOTATOR),
+    ("api-annotations", "POST"): rest(ANNOTATOR, LET_IN),
+    ("api-undo", "POST"): rest(ANNOTATOR, LET_IN),
+    ("api-release", "POST"): rest(ANNOTATOR, LET_IN),
+    ("api-heartbeat", "POST"): rest(ANNOTATOR, LET_IN),
+    ("api-progress", "GET"): rest(VIEWER),
+    ("api-run-list", "GET"): rest(ANY),
+    ("api-run-list", "POST"): (rest(MANAGER, LET_IN), {"project": "project"}),
+    ("api-run-detail", "GET"): rest(VIEWER),
+    ("api-run-data", "GET"): rest(VIEWER),
+    ("api-run-model", "GET"): rest(VIEWER, LET_IN),
+    ("api-run-pause", "POST"): rest(MANAGER, 409),
+    ("api-run-report", "GET"): rest(VIEWER),
+    ("api-run-resume", "POST"): rest(MANAGER, 409),
+    ("api-run-retry", "POST"): rest(MANAGER, 409),
+    ("api-run-rounds", "GET"): rest(VIEWER),
+    ("api-run-start", "POST"): rest(MANAGER, LET_IN),
+    ("api-run-stop", "POST"): rest(MANAGER, 409),
+}
+
+
+def addresses(patterns=None) -> list[tuple[str, URLPattern]]:
+    found = []
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        if not isinstance(entry, URLResolver):
+            found.append((entry.name, entry))
+        elif entry.namespace not in EXCLUDED_NAMESPACES:
+            found += addresses(entry.url_patterns)
+    return found
+
+
+def methods(pattern: URLPattern) -> set[str]:
+    """What REST answers there; of a page it cannot be asked, so both must have a row."""
+    view = pattern.callback
+    if actions := getattr(view, "actions", None):
+        return {method.upper() for method in actions} - {"HEAD"}
+    if view_class := getattr(view, "cls", None):
+        return {name.upper() for name in view_class.http_method_names if hasattr(view_class, name)} - {"HEAD", "OPTIONS"}
+    return {"GET", "POST"}
+
+
+def test_every_address_has_its_rows():
+    expected = {(name, method) for name, pattern in addresses() for method in methods(pattern)}
+    assert not expected - set(MATRIX), "addresses without a row"
+    assert not set(MATRIX) - expected, "rows without an address"
+
+
+def test_no_two_addresses_have_one_name():
+    names = [name for name, _ in addresses()]
+    assert None not in names and len(names) == len(set(names))
+
+
+@pytest.fixture
+def site(project, manager, annotator, reviewer, viewer, outsider, admin_user, settings, tmp_path) -> dict:
+    """One of everything, and the arguments that name it."""
+    settings.MEDIA_ROOT = tmp_path
+    Project.objects.filter(pk=project.pk).update(modality="image")
+    dataset = Dataset.objects.create(project=project, name="a.zip", file=ContentFile(b"zip", "a.zip"), status="finished")
+    dataset.report.save("report.csv", ContentFile(b"row,field,error\n"))
+    picture = default_storage.save("items/1.png", ContentFile(b"\x89PNG\r\n\x1a\n"))
+    item = Item.objects.create(project=project, dataset=dataset, key="1", content=picture)
+    run = Run.objects.create(project=project)
+    Trial.objects.create(run=run, strategy="margin", batch_size=1)
+    return {
+        "project_id": project.pk,
+        "item_id": item.pk,
+        "dataset_id": dataset.pk,
+        "run_id": run.pk,
+        "pk": run.pk,
+        "user_id": annotator.pk,
+        "member_id": project.memberships.get(user=annotator).pk,
+        "label_id": project.labels.first().pk,
+        "what": "metrics.csv",
+        "action": "start",
+    }
+
+
+@pytest.mark.parametrize(("name", "method"), MATRIX, ids=lambda part: part)
+def test_each_person_gets_what_the_matrix_says(name, method, site, request):
+    expected, sent = MATRIX[name, method], {}
+    if isinstance(expected[0], tuple):
+        expected, sent = expected
+    sent = {key: site["project_id"] if value == "project" else value for key, value in sent.items()}
+    pattern = dict(addresses())[name]
+    url = reverse(name, kwargs={key: site[key] for key in pattern.pattern.converters or pattern.pattern.regex.groupindex})
+    got = []
+    for person in PEOPLE:
+        client = Client()
+        with transaction.atomic():  # each person finds the site as it was
+            if person != "nobody":
+                client.force_login(request.getfixturevalue(person))
+            call = getattr(client, method.lower())
+            as_json = name.startswith("api-") and method != "GET"
+            got.append(call(url, sent, **({"content_type": "application/json"} if as_json else {})).status_code)
+            transaction.set_rollback(True)
+    refusals = {301, 302, 401, 403, 404, 405}
+    got = [
+        LET_IN if want == LET_IN and status not in refusals and status < 500 else status
+        for want, status in zip(expected, got, strict=True)
+    ]
+    assert dict(zip(PEOPLE, got, strict=True)) == dict(zip(PEOPLE, expected, strict=True))
