@@ -57,7 +57,8 @@ class Server:
         return self.database.execute(query, (run,)).fetchone() or ("", 0, "")
 
     def curve(self, run: int) -> tuple:
-        rounds = "SELECT o.number, o.n_labeled, o.metrics, o.confusion FROM learning_round o JOIN learning_trial t ON t.id = o.trial_id"
+        rounds = "SELECT o.number, o.n_labeled, o.metrics, o.confusion FROM learning_round o"
+        rounds += " JOIN learning_trial t ON t.id = o.trial_id"
         queries = (
             "SELECT q.round_number, q.rank, q.item_id, q.score FROM annotation_query q JOIN learning_trial t ON t.id = q.trial_id"
         )

@@ -161,6 +161,10 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
                 errors[name] = [f"Must be one of {', '.join(choices)}; got {partial[name]!r}."]
     if "stop" in partial:
         _read_stop(partial["stop"], complete, errors)
+    else:
+        # A default gives way to what was said: a larger seed needs a larger budget.
+        budget = next(criterion for criterion in complete["stop"] if criterion["name"] == "budget")
+        budget["labels"] = max(budget["labels"], complete["seed_size"])
     if not errors:
         errors = _misfits(facts, complete)
     if errors:

@@ -157,6 +157,10 @@ class Loop:
         with self._commit():
             self._ask(0, self._asks(seed, Purpose.SEED), codes)
             self._ask(0, self._asks(test, Purpose.TEST), codes)
+            if self.configuration["oracle"] == "people":
+                there = int((self.in_pool & (codes >= 0)).sum())
+                Trial.objects.filter(pk=self.trial.pk).update(n_labeled=there)
+                self.trial.n_labeled = there
             text = f"{self.in_pool.sum()} items in the pool, {len(self.test)} in the test set."
             unanswered = int((codes[seed] < 0).sum()) + len(test)
             log(
@@ -372,6 +376,7 @@ class Loop:
                 queries.hold(self.trial)
             progress = {"round_number": record.number, "n_labeled": record.n_labeled, "trained_at": self.trained_at}
             Trial.objects.filter(pk=self.trial.pk).update(**progress)
+            log(self.run, _round_in_words(record))
         for name, value in progress.items():
             setattr(self.trial, name, value)
         self._earlier_rounds.append(record)
@@ -425,6 +430,14 @@ def _as_history(row: Round) -> dict:
         "metrics": row.metrics,
         "seconds": sum(row.timings.values()),
     }
+
+
+def _round_in_words(record: Round) -> str:
+    """For the log: what the round learnt from, and how good that was."""
+    words = f"Round {record.number}: {record.n_labeled} labels"
+    if accuracy := record.metrics.get("accuracy"):
+        return f"{words}, accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})."
+    return f"{words}." if record.timings else f"{words}, no model yet."
 
 
 def _finite(value: float) -> float | None:

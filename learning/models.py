@@ -73,7 +73,9 @@ class Trial(models.Model):
     # What the phase waits for or works on, in words: "12 of 20 answers of round 3".
     detail = models.CharField(max_length=300, blank=True)
     round_number = models.PositiveIntegerField(default=0, help_text="Rounds committed.")
-    n_labeled = models.PositiveIntegerField(default=0, help_text="Labels that the last round was trained on.")
+    n_labeled = models.PositiveIntegerField(
+        default=0, help_text="Labels of the last round; before the first, those that are there."
+    )
     trained_at = models.DateTimeField(null=True, help_text="When the labels of the last round were read.")
     # A lease on the trial, see projects/leases.py
     worker = models.CharField(max_length=40, blank=True, editable=False)

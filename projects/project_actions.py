@@ -45,12 +45,13 @@ def delete_project(project: Project) -> None:
         if not may_delete(project):
             raise WrongState("People have labelled in this project: archive it instead, so that their work is kept.")
         files = _files_of(project)
-        # From the leaves up, each one statement: the cascade would load every row to find what hangs on it.
-        for relation in ("verdicts", "annotations"):
-            getattr(project, relation).all().delete()
-        project.queries.model._meta.get_field("assignments").related_model.objects.filter(item__project=project).delete()
-        for relation in ("queries", "runs", "items", "datasets"):
-            getattr(project, relation).all().delete()
+        # From the leaves up, each one statement: the cascade would load every row to find what hangs on it, and would name
+        # more of them in one statement than SQLite takes.
+        assignments = project.queries.model._meta.get_field("assignments").related_model.objects.filter(item__project=project)
+        for rows in (assignments, project.verdicts.all(), project.annotations.all(), project.queries.all(), project.items.all()):
+            rows._raw_delete(rows.db)
+        project.runs.all().delete()
+        project.datasets.all().delete()
         project.delete()
         transaction.on_commit(lambda: _delete_files(files))
 

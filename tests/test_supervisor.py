@@ -79,7 +79,7 @@ def test_a_child_that_keeps_dying_is_started_later_and_later(supervise, said):
         waits.append(said[-1].removeprefix("The web server ended (code 3); it is started again "))
         if child.process is None:
             child.start()
-    assert waits == ["now.", "in 4 s.", "in 8 s.", "in 16 s."]
+    assert waits == ["now.", "in 2 s.", "in 4 s.", "in 8 s."]
 
 
 def test_what_the_others_need_starts_first_and_ends_last(supervise, tmp_path):
