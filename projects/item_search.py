@@ -50,6 +50,10 @@ class ItemLine:
     disputed: bool = False
     row: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def first_cells(self) -> list[tuple[str, Any]]:
+        return list(self.row.items())[:6]
+
 
 def row_of(content: str) -> dict[str, Any]:
     """A table row as columns and values."""

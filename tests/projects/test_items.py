@@ -119,6 +119,14 @@ def test_only_who_may_settle_is_offered_it(project, three, browse, request, who,
     assert ('name="value"' in body) is shown
 
 
+def test_of_a_wide_row_the_list_shows_the_first_cells(project, browse, viewer):
+    project.modality = "table"
+    project.save()
+    make_items(project, [json.dumps({f"column {i}": i for i in range(8)})])
+    body = page(browse(viewer), project).content.decode()
+    assert "column 5" in body and "column 6" not in body and "and 2 more" in body
+
+
 def test_a_table_row_is_shown_as_columns(project, browse, viewer):
     project.modality = "table"
     project.save()
