@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils import timezone
 
+from annotation import turns
 from annotation.models import Annotation, Assignment, Query
 from annotation.verdicts import close_if_nobody_is_left, settle
 from projects.models import Item, Project, User
@@ -48,7 +49,7 @@ def lease_next(
     stale = [a for a in mine if a.leased_until < now + LEASE - renew_after]
     found = _candidates(user, project, count - len(mine), now) if len(mine) < count else []
     if stale or found:
-        with transaction.atomic():
+        with turns.write(durable=False):
             _renew(stale, user, now)
             if found:
                 mine += _claim(user, found, count - len(mine), now)
@@ -187,7 +188,7 @@ def submit(
                 return earlier
             raise
     try:
-        with transaction.atomic():
+        with turns.write():
             if earlier := _by_token(user, project, token):
                 return earlier
             found = _item(project, assignment, item)
@@ -205,7 +206,7 @@ def skip(user: User, project: Project, *, token: str, reason: str = "", **which)
 
 def undo(user: User, project: Project, annotation: Annotation | int | None = None) -> Annotation | None:
     """Take back my last answer (or the named one); its item is leased to me again. None where there is nothing to undo."""
-    with transaction.atomic():
+    with turns.write():
         mine = Annotation.objects.filter(user=user, project=project, current=True, withdrawn_at=None)
         if annotation is not None:
             mine = mine.filter(pk=getattr(annotation, "pk", annotation))

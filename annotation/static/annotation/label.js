@@ -68,7 +68,7 @@ function show(item, before = null) {
   $("item").hidden = $("answer").hidden = !item;
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
-  $("content").replaceChildren(render(item));
+  $("item-content").replaceChildren(render(item));
   $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
   $("why").textContent = item.why;
   $("item-key").textContent = item.key;
