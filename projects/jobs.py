@@ -103,6 +103,7 @@ def _keep_report(dataset: Dataset, plan: Plan) -> None:
         plan.report.seek(0)
         name = f"{PurePath(dataset.name).stem}-left-out.csv"
         dataset.report.save(name, File(io.BytesIO(plan.report.read().encode())), save=False)
+        dataset.report.close()
 
 
 def _fail(dataset: Dataset, token: str, message: str) -> None:

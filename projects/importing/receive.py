@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import PurePath
 
 import django_rq
+from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from redis.exceptions import RedisError
@@ -28,6 +29,9 @@ def receive(
     name = PurePath(file.name or "file").name
     if file.size == 0:
         raise ImportRefused(f"“{name}” is empty.", "file")
+    if file.size > settings.UPLOAD_LIMIT_MB * 2**20:
+        text = f"“{name}” has {file.size / 2**20:,.0f} MB; at most {settings.UPLOAD_LIMIT_MB:,} MB are taken (UPLOAD_LIMIT_MB)."
+        raise ImportRefused(text, "file")
     if project.modality == Modality.IMAGE:
         file.seek(0)
         if not _is_picture(name):

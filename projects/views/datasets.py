@@ -46,14 +46,6 @@ class UploadForm(forms.Form):
         self.fields["file"].widget.attrs["accept"] = _ACCEPT[project.modality]
         self.fields["file"].error_messages["empty"] = "The file is empty: choose another one."
 
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if file.size > settings.UPLOAD_LIMIT_MB * 2**20:
-            raise forms.ValidationError(
-                f"The file has {file.size / 2**20:,.0f} MB; at most {settings.UPLOAD_LIMIT_MB:,} MB are taken (UPLOAD_LIMIT_MB)."
-            )
-        return file
-
 
 @login_required
 @project_page()
