@@ -1,192 +1,264 @@
-"""How fast is the queue, and does it keep its promises under load?
+"""How fast does a team get items and give answers, and is any item asked twice or any answer lost?
 
-    python benchmarks/annotators.py --annotators 20 --think 2 --seconds 30
-    python benchmarks/annotators.py --annotators 10 --think 0 --seconds 20 --overlap 2
+    python benchmarks/annotators.py --annotators 20 --think 2      a team at work
+    python benchmarks/annotators.py --annotators 10 --think 0      as fast as they can
+    python benchmarks/annotators.py --overlap 2 --way page         two people per item, as the labelling page asks
 
-Starts gunicorn (2 processes of 8 threads, as `manage.py start` does) over an empty database in a folder of its own, opens many
-queries, and lets people answer by REST: each takes one item (`next/`), thinks, and answers (`annotations/`). Prints answers a
-second and the latency of both requests as the client sees it, and then asks the database what no load may change: no item
-asked of more people than wanted, no acknowledged answer lost, none stored twice.
+It starts the product's web server (gunicorn, two processes of eight threads) over a database of its own: SQLite in a temporary
+folder, or the one of DATABASE_URL. The annotators are threads of other processes that speak plain HTTP with a token. They send
+one answer in fifty twice, and afterwards the database is asked what became of every answer that was acknowledged.
+
+`--way rest`: POST next/, POST annotations/, each timed. `--way page`: the answer brings the next items along.
+Latencies are the clients', so they contain the clients' own waiting for a core.
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import multiprocessing
 import os
 import random
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LABELS = ["first", "second", "third", "fourth"]
+LABELS = ["ham", "spam", "eggs"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--annotators", type=int, default=10)
+    parser.add_argument("--think", type=float, default=0, help="seconds that a person looks at an item")
+    parser.add_argument("--seconds", type=float, default=20, help="how long they label")
+    parser.add_argument("--overlap", type=int, default=1, help="answers per item")
+    parser.add_argument("--way", choices=["rest", "page"], default="rest")
+    parser.add_argument("--items", type=int, default=0, help="0: enough for 400 answers/s")
+    parser.add_argument("--history", type=int, default=0, help="earlier answers of each annotator")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="alambic-queue-") as folder:
+        os.environ |= {"VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "alambic_site.settings", "REDIS_URL": "redis://127.0.0.1:1"}
+        sys.path.insert(0, str(ROOT))
+        import django
+
+        django.setup()
+        project, tokens = prepare(chosen)
+        with web_server() as port:
+            heard = drive(chosen, port, project, tokens)
+        passed = report(chosen, heard) & verify(chosen, project, heard)
+    sys.exit(0 if passed else 1)
 
 
-def prepare(n_items: int, annotators: int, overlap: int) -> tuple[int, list[str]]:
-    """The project, its people and open queries; (project id, tokens)."""
-    import django
-
-    django.setup()
+def prepare(chosen: argparse.Namespace) -> tuple[int, list[str]]:
+    """A project whose queries are open; its id and a token for each annotator."""
+    from django.core.management import call_command
+    from django.db import transaction
     from rest_framework.authtoken.models import Token
 
-    from annotation.models import Purpose
+    from annotation.models import Annotation, Purpose
     from annotation.queries import Ask, ask
     from learning.models import Run, Trial
     from projects.models import Dataset, Item, Label, Membership, Project, User
 
-    project = Project.objects.create(name="Benchmark", annotators_per_item=overlap)
-    Label.objects.bulk_create(Label(project=project, name=name, color="#336699", position=i) for i, name in enumerate(LABELS))
-    dataset = Dataset.objects.create(project=project, name="items", status="finished")
-    rows = (Item(project=project, dataset=dataset, key=f"i{i}", content=f"text number {i} " * 12) for i in range(n_items))
-    Item.objects.bulk_create(rows, batch_size=2000)
-    configuration = {"stop": [{"name": "budget", "labels": n_items}], "mode": "strict", "oracle": "people", "quorum": 1.0}
-    run = Run.objects.create(project=project, status="running", configuration=configuration, n_items=n_items)
-    trial = Trial.objects.create(run=run, strategy="margin", batch_size=100, phase="waiting", round_number=1)
-    ids = list(project.items.values_list("pk", flat=True))
-    asks = [Ask(pk, rank, Purpose.QUERY, "margin", random.random(), None, rank <= 100) for rank, pk in enumerate(ids, 1)]
-    ask(project, trial, 1, asks, wanted=overlap)
-    tokens = []
-    for i in range(annotators):
-        user = User.objects.create(username=f"annotator{i}")
-        Membership.objects.create(project=project, user=user, role="annotator")
-        tokens.append(Token.objects.create(user=user).key)
-    return project.pk, tokens
+    call_command("migrate", verbosity=0)
+    mark = secrets.token_hex(4)
+    n = chosen.items or int(min(400, chosen.annotators / (chosen.think or 0.01)) * (chosen.seconds + 5) / chosen.overlap) + 200
+    with transaction.atomic():
+        project = Project.objects.create(name=f"Queue {mark}", annotators_per_item=chosen.overlap)
+        labels = [Label.objects.create(project=project, name=name, color="#0072b2") for name in LABELS]
+        dataset = Dataset.objects.create(project=project, name="made up", status="finished")
+        users = User.objects.bulk_create(User(username=f"annotator-{mark}-{i}") for i in range(chosen.annotators))
+        Membership.objects.bulk_create(Membership(project=project, user=user, role="annotator") for user in users)
+        tokens = Token.objects.bulk_create(Token(user=user, key=secrets.token_hex(20)) for user in users)
+        rows = [Item(project=project, dataset=dataset, key=f"k{i}", content=f"text {i} " * 12) for i in range(n + chosen.history)]
+        items = Item.objects.bulk_create(rows, batch_size=2000)
+        run = Run.objects.create(project=project, status="running", configuration={"stop": [{"name": "budget", "labels": n}]})
+        # A phase in which answers wake nobody: the learner is at work, as it is most of the time in the continuous mode.
+        trial = Trial.objects.create(run=run, strategy="margin", batch_size=100, phase="training", round_number=1)
+        asks = [Ask(item.pk, rank, Purpose.QUERY, "margin", 0.5, in_batch=rank <= 100) for rank, item in enumerate(items[:n], 1)]
+        ask(project, trial, 1, asks, wanted=chosen.overlap)
+        earlier = [
+            Annotation(project=project, item=item, user=user, value=labels[0].pk, token=secrets.token_hex(12))
+            for user in users
+            for item in items[n:]
+        ]
+        Annotation.objects.bulk_create(earlier, batch_size=2000)
+    return project.pk, [token.key for token in tokens]
 
 
-def annotate(number: int, port: int, project: int, token: str, think: float, until: float, results) -> None:
-    """One person: take, think, answer. Raw keep-alive HTTP, so that the driver costs little of the two cores."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
-    took: dict[str, list[float]] = {"next": [], "submit": []}
-    statuses: Counter = Counter()
-    acknowledged: list[str] = []
-
-    def call(kind: str, path: str, body: dict):
-        begin = time.perf_counter()
-        connection.request("POST", f"/api/projects/{project}/{path}/", json.dumps(body), headers)
-        response = connection.getresponse()
-        data = response.read()
-        took[kind].append(time.perf_counter() - begin)
-        statuses[response.status] += 1
-        return json.loads(data) if response.status < 300 else None
-
-    if think:
-        time.sleep(random.random() * think)
-    count = 0
-    while time.time() < until:
-        items = call("next", "next", {"count": 1})
-        if not items:
-            time.sleep(0.2)
-            continue
-        if think:
-            time.sleep(think * random.uniform(0.7, 1.3))
-        answer = f"{number}-{count}"
-        count += 1
-        body = {"assignment": items[0]["assignment"], "value": random.choice(LABELS), "seconds": think, "token": answer}
-        if call("submit", "annotations", body):
-            acknowledged.append(answer)
-    results.put((took, statuses, acknowledged))
+@contextlib.contextmanager
+def web_server():
+    """The product's web server on a free port of this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "alambic_site.wsgi:application", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command += ["--worker-class", "gthread", "--threads", "8", "--preload", "--log-level", "warning", "--no-control-socket"]
+    command += ["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else []
+    server = subprocess.Popen(command, cwd=ROOT)
+    try:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if server.poll() is not None:
+                sys.exit("The web server ended at once; the lines above say why.")
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
 
 
-def percentiles(seconds: list[float]) -> str:
-    if not seconds:
-        return "none"
-    ordered = sorted(seconds)
-    at = {p: 1000 * ordered[min(len(ordered) - 1, int(p * len(ordered) / 100))] for p in (50, 95, 99)}
-    return (
-        "  ".join(f"p{p} {ms:6.1f} ms" for p, ms in at.items()) + f"  max {1000 * ordered[-1]:6.1f} ms  ({len(ordered)} requests)"
-    )
+class Annotator(threading.Thread):
+    """One person: gets an item, thinks, answers, and so on until the time is over."""
+
+    def __init__(self, chosen: argparse.Namespace, port: int, project: int, token: str, number: int) -> None:
+        super().__init__(daemon=True)
+        self.chosen, self.number, self.rng = chosen, number, random.Random(number)
+        self.path = f"/api/projects/{project}/"
+        self.headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.seconds: dict[str, list[float]] = {"next": [], "submit": []}
+        self.status: Counter = Counter()
+        self.handed_out: list[int] = []
+        self.acknowledged: list[str] = []
+        self.outcomes: Counter = Counter()
+
+    def run(self) -> None:
+        begun = time.monotonic()
+        # People do not all look up at the same moment.
+        time.sleep(self.rng.uniform(0, self.chosen.think))
+        self.request("next", "next/", {"count": 1})  # the server's first request is not what is measured
+        self.seconds["next"].clear()
+        ahead: list[dict] = []
+        while time.monotonic() - begun < self.chosen.seconds:
+            if not ahead:
+                ahead = self.take(self.request("next", "next/", {"count": 4 if self.chosen.way == "page" else 1}))
+                if not ahead:
+                    self.outcomes["nothing open"] += 1
+                    time.sleep(0.2)
+                    continue
+            item = ahead.pop(0)
+            time.sleep(self.chosen.think * self.rng.uniform(0.5, 1.5))
+            ahead += self.take(self.answer(item))
+        self.connection.close()
+
+    def answer(self, item: dict) -> list[dict]:
+        label = LABELS[item["item"] % 3] if self.rng.random() < 0.85 else self.rng.choice(LABELS)
+        body = {"assignment": item["assignment"], "item": item["item"], "value": label, "seconds": self.chosen.think}
+        body |= {"token": secrets.token_hex(12), "next": 4 if self.chosen.way == "page" else 0}
+        said = self.request("submit", "annotations/", body)
+        if self.rng.random() < 0.02:  # the answer got lost on its way back: sent again
+            self.acknowledge(body["token"], said)
+            said = self.request("submit", "annotations/", body)
+        self.acknowledge(body["token"], said)
+        return said.get("next", [])
+
+    def acknowledge(self, token: str, said: dict) -> None:
+        if "outcome" in said:
+            self.outcomes[said["outcome"]] += 1
+            if said["outcome"] != "repeated":
+                self.acknowledged.append(token)
+
+    def take(self, items: list[dict]) -> list[dict]:
+        """Those that are new; with `next` the page is also told what it holds already."""
+        held = set(self.handed_out)
+        new = [item for item in items if item["item"] not in held]
+        self.handed_out += [item["item"] for item in new]
+        return new
+
+    def request(self, what: str, path: str, body: dict) -> dict | list:
+        begun = time.perf_counter()
+        self.connection.request("POST", self.path + path, json.dumps(body), self.headers)
+        response = self.connection.getresponse()
+        content = response.read()
+        self.seconds[what].append(time.perf_counter() - begun)
+        self.status[response.status] += 1
+        if response.status >= 400:
+            print("answered", response.status, content[:300])
+            return [] if what == "next" else {}
+        return json.loads(content)
 
 
-def audit(overlap: int, acknowledged: list[str]) -> dict[str, int]:
-    """What must be zero. Ties ask one person more: an item may have as many as its query wants."""
-    from django.db.models import Count
-
-    from annotation.models import Annotation, Assignment, Query
-
-    wanted = dict(Query.objects.values_list("item", "wanted"))
-    slots = Assignment.objects.filter(slot__isnull=False).values_list("item").annotate(n=Count("pk")).order_by()
-    stored = set(Annotation.objects.values_list("token", flat=True))
-    twice = Annotation.objects.filter(current=True).values("item", "user").annotate(n=Count("pk")).filter(n__gt=1)
-    return {
-        "asked too often": sum(n > wanted[item] for item, n in slots),
-        "lost": len(set(acknowledged) - stored),
-        "doubled": twice.count(),
-        "extra answers": Annotation.objects.filter(extra=True).count(),
-    }
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--annotators", type=int, default=20)
-    parser.add_argument("--think", type=float, default=2.0, help="seconds between taking and answering; 0: none")
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--overlap", type=int, default=1, help="answers wanted per item")
-    parser.add_argument("--items", type=int, default=20_000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="alambic-benchmark-") as folder:
-        os.environ |= {"VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "alambic_site.settings", "SECRET_KEY": "benchmark"}
-        sys.path.insert(0, str(ROOT))
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, check=True)
-        project, tokens = prepare(options.items, options.annotators, options.overlap)
-        port = free_port()
-        gunicorn = [sys.executable, "-m", "gunicorn", "alambic_site.wsgi", "--workers", "2", "--threads", "8"]
-        server = subprocess.Popen([*gunicorn, "--bind", f"127.0.0.1:{port}", "--log-level", "error"], cwd=ROOT)
-        try:
-            return measure(options, port, project, tokens)
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-def measure(options, port: int, project: int, tokens: list[str]) -> int:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    time.sleep(2)  # both processes have loaded the application
-    # fork: the drivers share this process' imports; none of them touches the database.
+def drive(chosen: argparse.Namespace, port: int, project: int, tokens: list[str]) -> list[dict]:
+    """All annotators at once, in two processes; what each of them saw."""
     from django.db import connections
 
-    connections.close_all()
+    connections.close_all()  # a forked process must not share them
     context = multiprocessing.get_context("fork")
-    results, until = context.Queue(), time.time() + options.seconds
-    people = [
-        context.Process(target=annotate, args=(i, port, project, token, options.think, until, results))
-        for i, token in enumerate(tokens)
-    ]
-    begin = time.time()
-    for person in people:
-        person.start()
-    done = [results.get(timeout=options.seconds + 120) for _ in people]
-    took_all = time.time() - begin
-    for person in people:
-        person.join()
-    took = {kind: [s for one, _, _ in done for s in one[kind]] for kind in ("next", "submit")}
-    statuses = sum((one for _, one, _ in done), Counter())
-    acknowledged = [token for _, _, tokens_ in done for token in tokens_]
-    print(f"{options.annotators} annotators, {options.think:g} s of thought, {options.overlap} answers per item")
-    print(f"answers   {len(acknowledged) / took_all:6.1f} per second ({len(acknowledged)} in {took_all:.0f} s)")
-    print(f"next      {percentiles(took['next'])}")
-    print(f"submit    {percentiles(took['submit'])}")
-    print(f"statuses  {dict(statuses)}")
-    facts = audit(options.overlap, acknowledged) | {"5xx": sum(n for status, n in statuses.items() if status >= 500)}
-    print("          " + ", ".join(f"{name}: {n}" for name, n in facts.items()))
-    return 1 if any(facts[name] for name in ("asked too often", "lost", "doubled", "5xx")) else 0
+    results = context.Queue()
+
+    def work(mine: list[tuple[int, str]]) -> None:
+        people = [Annotator(chosen, port, project, token, number) for number, token in mine]
+        for person in people:
+            person.start()
+        for person in people:
+            person.join()
+        kept = ["number", "seconds", "status", "handed_out", "acknowledged", "outcomes"]
+        results.put([{name: getattr(person, name) for name in kept} for person in people])
+
+    numbered = list(enumerate(tokens))
+    parts = [part for part in (numbered[::2], numbered[1::2]) if part]
+    processes = [context.Process(target=work, args=(part,)) for part in parts]
+    for process in processes:
+        process.start()
+    heard = [person for _ in parts for person in results.get()]
+    for process in processes:
+        process.join()
+    return heard
+
+
+def report(chosen: argparse.Namespace, heard: list[dict]) -> bool:
+    answers = sum(len(person["acknowledged"]) for person in heard)
+    print(f"{chosen.annotators} annotators, think {chosen.think:g} s, {chosen.overlap} per item, {chosen.way}: ", end="")
+    print(f"{answers} answers in {chosen.seconds:g} s = {answers / chosen.seconds:.1f} answers/s")
+    for what in ("next", "submit"):
+        times = sorted(second for person in heard for second in person["seconds"][what])
+        if times:
+            p50, p95, p99 = (1000 * times[min(len(times) - 1, int(len(times) * share))] for share in (0.5, 0.95, 0.99))
+            print(f"  {what:<7} n={len(times):<6} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   p99 {p99:6.1f} ms")
+    status, outcomes = sum((person["status"] for person in heard), Counter()), sum((p["outcomes"] for p in heard), Counter())
+    print("  status ", dict(sorted(status.items())), " outcomes ", dict(outcomes))
+    return answers > 0 and not any(code >= 400 for code in status)
+
+
+def verify(chosen: argparse.Namespace, project: int, heard: list[dict]) -> bool:
+    """What the database says of it. Everything here must be 0."""
+    from django.db.models import Count, F
+
+    from annotation.models import Annotation, Assignment, Query, Verdict
+
+    people = Counter(item for person in heard for item in set(person["handed_out"]))
+    wanted = dict(Query.objects.filter(project=project).values_list("item_id", "wanted"))
+    acknowledged = [token for person in heard for token in person["acknowledged"]]
+    stored = set(Annotation.objects.filter(project=project, current=True).values_list("token", flat=True))
+    mine = Annotation.objects.filter(project=project, query__isnull=False)
+    answered = mine.values("item").annotate(n=Count("pk"), people=Count("user", distinct=True))
+    slots = Assignment.objects.filter(item__project=project, slot__isnull=False)
+    # A tie makes an item want one answer more; with two of three labels tied it has a verdict then, or is asked again.
+    settled = set(Verdict.objects.filter(project=project, current=True).values_list("item", flat=True))
+    n_of = {row["item"]: row["n"] for row in answered}
+    wrong = {
+        "asked of more people than wanted": sum(n > wanted[item] for item, n in people.items()),
+        "more slots taken than wanted": slots.filter(slot__gte=F("query__wanted")).count(),
+        "lost (acknowledged, not in the database)": sum(token not in stored for token in acknowledged),
+        "doubled": sum(row["n"] != row["people"] for row in answered) + len(acknowledged) - len(set(acknowledged)),
+        "stored, but never acknowledged": mine.count() - len(set(acknowledged)),
+        "enough answers, and neither settled nor asked further": sum(
+            n >= wanted[item] and item not in settled for item, n in n_of.items()
+        ),
+    }
+    for what, n in wrong.items():
+        print(f"  {n} {what}")
+    return not any(wrong.values())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
