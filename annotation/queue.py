@@ -9,13 +9,11 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from annotation import turns
+from annotation import statements, turns
 from annotation.models import Annotation, Assignment, Query
 from annotation.verdicts import close_if_nobody_is_left, settle
 from projects.models import Item, Project, User
@@ -45,58 +43,44 @@ def lease_next(
     who answer. Leases renewed less than `renew_after` ago are left as they are.
     """
     now = now or timezone.now()
-    mine = _held(user, project, count)
-    stale = [a for a in mine if a.leased_until < now + LEASE - renew_after]
-    found = _candidates(user, project, count - len(mine), now) if len(mine) < count else []
-    if stale or found:
+    mine = statements.held(user.pk, project.pk, count)
+    if stale := [a for a in mine if a.leased_until < now + LEASE - renew_after]:
         with turns.write(durable=False):
-            _renew(stale, user, now)
-            if found:
-                mine += _claim(user, found, count - len(mine), now)
-            if found and len(mine) < count:  # others were faster: look again, now that this transaction has its turn
+            lost = _renew(stale, user, now)
+        mine = [a for a in mine if a.pk not in lost]
+    if len(mine) < count and (found := _candidates(user, project, count - len(mine), now)):
+        with turns.write(durable=False):
+            mine += _claim(user, found, count - len(mine), now)
+            if len(mine) < count:  # others were faster: look again, now that this transaction has its turn
                 mine += _claim(user, _candidates(user, project, count - len(mine), now), count - len(mine), now)
     return mine
 
 
-def _held(user: User, project: Project, count: int) -> list[Assignment]:
-    asked = Query.objects.filter(item=OuterRef("item"), status=Query.Status.OPEN)
-    held = Assignment.objects.filter(Exists(asked), user=user, state=State.LEASED, item__project=project)
-    return list(held.select_related("item", "query").order_by("query__order", "pk")[:count])
-
-
-def _renew(held: list[Assignment], user: User, now: datetime) -> None:
-    if held:
-        mine = Assignment.objects.filter(pk__in=[a.pk for a in held], user=user, state=State.LEASED)
-        mine.update(leased_until=now + LEASE)
+def _renew(held: list[Assignment], user: User, now: datetime) -> set[int]:
+    """Returns the ids of those that had run out and that somebody else has taken over meanwhile."""
+    mine = Assignment.objects.filter(pk__in=[a.pk for a in held], user=user, state=State.LEASED)
+    n_renewed = mine.update(leased_until=now + LEASE)
     for assignment in held:
         assignment.leased_until = now + LEASE
+    return set() if n_renewed == len(held) else {a.pk for a in held} - set(mine.values_list("pk", flat=True))
 
 
-def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, Query]:
-    """The next queries that have room, by item; some more than `count`, because others are claiming too."""
-    of_item = Assignment.objects.filter(item=OuterRef("item")).order_by()
-    holding = of_item.filter(Q(state=State.SUBMITTED) | Q(state=State.LEASED, leased_until__gt=now))
-    taken = Subquery(holding.values("item").annotate(n=Count("pk")).values("n"), output_field=IntegerField())
-    candidates = (
-        Query.objects.filter(project=project, status=Query.Status.OPEN)
-        .exclude(Exists(of_item.filter(user=user)))
-        .annotate(taken=Coalesce(taken, 0))
-        .filter(taken__lt=F("wanted"))
-        .select_related("item")
-        .order_by("order", "pk")[: count + 8]
-    )
-    wanted: dict[int, Query] = {}
-    for query in candidates:  # two runs may ask for the same item: one answer serves both
-        wanted.setdefault(query.item_id, query)
+def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, tuple[Query, int]]:
+    """The next queries that have room, by item, and how many slots of it have rows; some more than `count`, because others are
+    claiming too."""
+    wanted: dict[int, tuple[Query, int]] = {}
+    for query, n_rows in statements.candidates(user.pk, project.pk, now, count + 8):
+        wanted.setdefault(query.item_id, (query, n_rows))  # two runs may ask for the same item: one answer serves both
     return wanted
 
 
-def _claim(user: User, wanted: dict[int, Query], count: int, now: datetime) -> list[Assignment]:
+def _claim(user: User, wanted: dict[int, tuple[Query, int]], count: int, now: datetime) -> list[Assignment]:
     rows: dict[int, list[Assignment]] = {item: [] for item in wanted}
-    for row in Assignment.objects.filter(item__in=wanted, slot__isnull=False):
-        rows[row.item_id].append(row)
+    if in_use := [item for item, (_, n_rows) in wanted.items() if n_rows]:
+        for row in Assignment.objects.filter(item__in=in_use, slot__isnull=False):
+            rows[row.item_id].append(row)
     claimed: list[Assignment] = []
-    for item, query in wanted.items():
+    for item, (query, _) in wanted.items():
         if len(claimed) == count:
             break
         if assignment := _claim_one(user, query, rows[item], now):
@@ -107,28 +91,13 @@ def _claim(user: User, wanted: dict[int, Query], count: int, now: datetime) -> l
 def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) -> Assignment | None:
     free = [slot for slot in range(query.wanted) if slot not in {row.slot for row in rows}]
     if free:
-        pk = _insert(user, query, free[0], State.LEASED, now + LEASE, now)
+        pk = statements.insert_assignment(query, user.pk, free[0], State.LEASED, now + LEASE, now)
     else:
         expired = [row for row in rows if row.state == State.LEASED and row.leased_until <= now]
         pk = expired[0].pk if expired and _take_over(expired[0], user, query, now) else None
     if pk is None:
         return None  # somebody was faster
     return Assignment(pk=pk, item=query.item, query=query, user=user, state=State.LEASED, leased_until=now + LEASE)
-
-
-def _insert(user: User, query: Query, slot: int | None, state: str, until: datetime, now: datetime) -> int | None:
-    """One statement: the claim of a slot; its id, or None where the slot (or the person's place) is taken."""
-    # As the ORM writes them: a raw datetime would be stored with its offset, and never equal what the ORM compares it with.
-    until, now = connection.ops.adapt_datetimefield_value(until), connection.ops.adapt_datetimefield_value(now)
-    columns = "query_id, item_id, user_id, slot, state, leased_until, created_at"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {Assignment._meta.db_table} ({columns}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
-            "ON CONFLICT DO NOTHING RETURNING id",
-            [query.pk, query.item_id, user.pk, slot, state, until, now],
-        )
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def _take_over(expired: Assignment, user: User, query: Query, now: datetime) -> bool:
@@ -180,7 +149,7 @@ def submit(
         raise InvalidValue("The token must be a text of 1 to 64 characters, new for every answer.")
     stored = None
     if not skipped:
-        labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
+        labels = statements.label_ids(project.pk)
         try:
             stored = task_type(project.task).parse(value, labels)
         except InvalidValue:
@@ -189,7 +158,7 @@ def submit(
             raise
     try:
         with turns.write():
-            if earlier := _by_token(user, project, token):
+            if statements.has_token(token) and (earlier := _by_token(user, project, token)):
                 return earlier
             found = _item(project, assignment, item)
             return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment)
@@ -214,14 +183,13 @@ def undo(user: User, project: Project, annotation: Annotation | int | None = Non
         if last is None:
             return None
         now = timezone.now()
-        Annotation.objects.filter(pk=last.pk).update(current=False, withdrawn_at=now)
+        statements.lock_item(project.pk, item=last.item_id)
+        if not Annotation.objects.filter(pk=last.pk, current=True).update(current=False, withdrawn_at=now):
+            return None  # the same undo, twice at once
         place = Assignment.objects.filter(item=last.item, user=user)
         place.filter(slot__isnull=False).update(state=State.LEASED, leased_until=now + LEASE)
         place.filter(slot__isnull=True).delete()  # a skip or an extra answer held no slot
-        Query.objects.filter(item=last.item, status=Query.Status.SKIPPED).exclude(trial__phase="finished").update(
-            status=Query.Status.OPEN, closed_at=None
-        )
-        settle(project, last.item)
+        settle(project, last.item, reopens_skipped=True)
         if not place.exists():
             _claim_again(user, last.item, now)
         last.current, last.withdrawn_at = False, now
@@ -247,10 +215,9 @@ def _by_token(user: User, project: Project, token: str) -> Submission | None:
 def _item(project: Project, assignment, item) -> Item:
     """The item that is answered; an assignment that went to somebody else still names it."""
     if assignment is not None:
-        pk = getattr(assignment, "pk", assignment)
-        found = Item.objects.filter(project=project, assignments=pk).first()
+        found = statements.lock_item(project.pk, assignment=getattr(assignment, "pk", assignment))
     else:
-        found = Item.objects.filter(project=project, pk=getattr(item, "pk", item)).first()
+        found = statements.lock_item(project.pk, item=getattr(item, "pk", item))
     if found is None:
         raise Http404("No such assignment in this project." if assignment is not None else "No such item in this project.")
     return found
@@ -258,9 +225,9 @@ def _item(project: Project, assignment, item) -> Item:
 
 def _store(user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str) -> Submission:
     now = timezone.now()
-    place = Assignment.objects.filter(item=item, user=user).select_related("query").first()
+    place = statements.place(item.pk, user.pk)
     query = place.query if place else _query_of(item)
-    replaced = Annotation.objects.filter(item=item, user=user, current=True).update(current=False)
+    replaced = statements.supersede(item.pk, user.pk)
     outcome = _take_place(user, item, place, query, skipped, now)
     annotation = Annotation.objects.create(
         project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
@@ -294,21 +261,32 @@ def _take_place(user, item: Item, place: Assignment | None, query: Query | None,
         if place:
             Assignment.objects.filter(pk=place.pk).update(state=State.SKIPPED, slot=None)
         elif query:
-            _insert(user, query, None, State.SKIPPED, until, now)
+            statements.insert_assignment(query, user.pk, None, State.SKIPPED, until, now)
         return "stored"
     if place and place.slot is not None:
-        Assignment.objects.filter(pk=place.pk).update(state=State.SUBMITTED)
-        return "stored"
+        if statements.submit_place(place):
+            return "stored"
+        place = None  # its lease had run out, and somebody has taken it over this very moment
     slot = _free_slot(item, query, now) if query and query.status == Query.Status.OPEN else None
     state = State.SUBMITTED if slot is not None else State.EXTRA
     if place:
-        Assignment.objects.filter(pk=place.pk).update(state=state, slot=slot)
+        if slot is None or not _give_slot(place, slot):
+            Assignment.objects.filter(pk=place.pk).update(state=State.EXTRA)
+            slot = None
     elif query is None:
         return "stored"  # answered without being asked (by REST): no slot is needed
-    elif _insert(user, query, slot, state, until, now) is None:
-        _insert(user, query, None, State.EXTRA, until, now)
+    elif statements.insert_assignment(query, user.pk, slot, state, until, now) is None:
+        statements.insert_assignment(query, user.pk, None, State.EXTRA, until, now)
         slot = None
     return "stored" if slot is not None else "extra"
+
+
+def _give_slot(place: Assignment, slot: int) -> bool:
+    try:
+        with transaction.atomic():
+            return Assignment.objects.filter(pk=place.pk).update(state=State.SUBMITTED, slot=slot) == 1
+    except IntegrityError:  # somebody has claimed it this very moment
+        return False
 
 
 def _free_slot(item: Item, query: Query, now: datetime) -> int | None:
@@ -317,8 +295,9 @@ def _free_slot(item: Item, query: Query, now: datetime) -> int | None:
         if slot not in rows:
             return slot
         if rows[slot].state == State.LEASED and rows[slot].leased_until <= now:
-            rows[slot].delete()  # its lease has run out; who held it may still answer, as an extra one
-            return slot
+            gone = Assignment.objects.filter(pk=rows[slot].pk, state=State.LEASED, leased_until=rows[slot].leased_until)
+            if gone.delete()[0]:  # its lease has run out; who held it may still answer, as an extra one
+                return slot
     return None
 
 

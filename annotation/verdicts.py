@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from annotation.models import Annotation, Assignment, Query, Verdict
+from annotation import statements, turns
+from annotation.models import Assignment, Query, Verdict
 from annotation.signals import answers_changed
 from projects.models import Item, Membership, Project, Role, User
 from projects.task_types import task_type
@@ -18,28 +19,33 @@ ANSWERING_ROLES = [Role.MANAGER, Role.REVIEWER, Role.ANNOTATOR]
 _RANK = {Source.MODEL: 0, Source.IMPORTED: 1, Source.PEOPLE: 2, Source.ADJUDICATED: 3}
 
 
-def settle(project: Project, item: Item) -> list[Query]:
+def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> list[Query]:
     """Hold the item's answers against what its queries want; the queries whose status changed.
 
     Enough answers that agree: a verdict, and every open query on the item is answered, whoever asked. A tie asks one person
     more while there is one; after that the item is disputed, and a reviewer settles it. Too few (somebody undid an answer):
-    the queries of runs that still go on are open again. Call inside the transaction that changed the answers.
+    the queries of runs that still go on are open again. Call inside the transaction that changed the answers, with the item
+    locked.
     """
-    answers = list(
-        Annotation.objects.filter(item=item, current=True, skipped=False).order_by("pk").values_list("value", flat=True)
-    )
-    queries = list(item.queries.exclude(status=Status.WITHDRAWN).exclude(wanted=0).select_related("trial"))
-    consensus = task_type(project.task).consensus(answers)
-    wanted = project.annotators_per_item
-    if len(answers) >= wanted and consensus is not None:
+    given = statements.answers(item.pk)
+    queries = statements.queries(item.pk)
+    waiting = [query for query in queries if query.status != Status.ANSWERED]
+    task = task_type(project.task)
+    consensus = task.consensus([value for value, _ in given])
+    asked_for = [value for value, is_extra in given if not is_extra]
+    if consensus is None:  # an extra answer adds to a majority; it does not turn a decision into a tie
+        consensus = task.consensus(asked_for)
+    # What the project wants now, but no more than its open queries have slots for.
+    wanted = min([project.annotators_per_item, *(query.wanted for query in waiting)])
+    if len(given) >= wanted and consensus is not None:
         set_verdict(project, item, consensus, Source.PEOPLE)
-        changed = _close(
-            [q for q in queries if q.status in {Status.OPEN, Status.HELD, Status.DISPUTED, Status.SKIPPED}], Status.ANSWERED
-        )
-    elif len(answers) >= wanted:
-        changed = _ask_one_more(project, item, queries, len(answers))
+        changed = _close(waiting, Status.ANSWERED)
+    elif len(given) >= wanted:
+        changed = _ask_one_more(project, item, queries, len(asked_for) + 1)
+        _take_back(item)
     else:
-        changed = _reopen(queries)
+        again = {Status.ANSWERED, Status.DISPUTED} | ({Status.SKIPPED} if reopens_skipped else set())
+        changed = _reopen([query for query in queries if query.status in again])
         _take_back(item)
     if changed:
         answers_changed.send(Query, queries=changed)
@@ -50,19 +56,20 @@ def set_verdict(
     project: Project, item: Item, value, source: str, *, user: User | None = None, probability: float | None = None
 ) -> Verdict | None:
     """Make this the current verdict, the earlier one history. None where one of a higher rank stands."""
-    current = Verdict.objects.filter(item=item, current=True).first()
-    if current is not None:
-        if _RANK[current.source] > _RANK[source]:
+    if current := statements.current_verdict(item.pk):
+        pk, old_value, old_source = current
+        if _RANK[old_source] > _RANK[source]:
             return None
-        if (current.value, current.source) == (value, source):
-            return current
-        Verdict.objects.filter(pk=current.pk).update(current=False)
+        if (old_value, old_source) == (value, source):
+            return Verdict.objects.get(pk=pk)
+        Verdict.objects.filter(pk=pk).update(current=False)
     return Verdict.objects.create(project=project, item=item, value=value, source=source, user=user, probability=probability)
 
 
 def adjudicate(user: User, project: Project, item: Item, value, comment: str = "") -> Verdict:
     """A reviewer's word: settles a dispute, and outranks the answers. `value` is in its stored form."""
-    with transaction.atomic():
+    with turns.write():
+        statements.lock_item(project.pk, item=item.pk)
         verdict = set_verdict(project, item, value, Source.ADJUDICATED, user=user)
         disputed = item.queries.exclude(status__in=[Status.WITHDRAWN, Status.ANSWERED]).select_related("trial")
         if changed := _close(list(disputed), Status.ANSWERED):
@@ -71,11 +78,11 @@ def adjudicate(user: User, project: Project, item: Item, value, comment: str = "
 
 
 def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
-    """Everybody who may answer has skipped (or answered) it: the loop must not wait for it for ever."""
-    open_queries = list(item.queries.filter(status=Status.OPEN).select_related("trial"))
-    if not open_queries or eligible(project, item).exists():
+    """Everybody who may answer has skipped it (or answered; then a reviewer settles it): the loop must not wait for ever."""
+    waiting = [query for query in statements.queries(item.pk) if query.status in {Status.OPEN, Status.HELD}]
+    if not waiting or eligible(project, item).exists():
         return []
-    changed = _close(open_queries, Status.SKIPPED)
+    changed = _close(waiting, Status.DISPUTED if statements.answers(item.pk) else Status.SKIPPED)
     answers_changed.send(Query, queries=changed)
     return changed
 
@@ -105,29 +112,32 @@ def check_may_answer(role: Role) -> None:
 
 
 def _close(queries: Iterable[Query], status: str) -> list[Query]:
-    queries = list(queries)
     now = timezone.now()
-    if queries:
-        Query.objects.filter(pk__in=[query.pk for query in queries]).update(status=status, closed_at=now)
-    for query in queries:
-        query.status, query.closed_at = status, now
-    return queries
+    closed = [query for query in queries if query.status != status]
+    for query in closed:
+        statements.close(query, status, now)
+    return closed
 
 
-def _ask_one_more(project: Project, item: Item, queries: list[Query], n_answers: int) -> list[Query]:
-    waiting = [q for q in queries if q.status in {Status.OPEN, Status.HELD, Status.ANSWERED}]
+def _ask_one_more(project: Project, item: Item, queries: list[Query], wanted: int) -> list[Query]:
+    waiting = [query for query in queries if query.status != Status.SKIPPED]
     if not eligible(project, item).exists():
         return _close(waiting, Status.DISPUTED)
-    Query.objects.filter(pk__in=[query.pk for query in waiting]).update(wanted=n_answers + 1)
-    return []
+    Query.objects.filter(pk__in=[query.pk for query in waiting if query.status != Status.ANSWERED]).update(wanted=wanted)
+    changed = _reopen([query for query in waiting if query.status in {Status.ANSWERED, Status.DISPUTED}])
+    Query.objects.filter(pk__in=[query.pk for query in changed]).update(wanted=wanted)
+    return changed
+
+
+# What an answer that was taken back is asked again as, by the state of the run that asked; runs that are over ask nothing.
+_ASKS_AGAIN = {"running": Status.OPEN, "queued": Status.OPEN, "paused": Status.HELD, "failed": Status.HELD}
 
 
 def _reopen(queries: list[Query]) -> list[Query]:
-    changed = [q for q in queries if q.status in {Status.ANSWERED, Status.DISPUTED} and q.trial.phase != "finished"]
-    if changed:
-        Query.objects.filter(pk__in=[query.pk for query in changed]).update(status=Status.OPEN, closed_at=None)
+    changed = [query for query in queries if query.run_status in _ASKS_AGAIN]
     for query in changed:
-        query.status = Status.OPEN
+        query.status, query.closed_at = _ASKS_AGAIN[query.run_status], None
+        Query.objects.filter(pk=query.pk).update(status=query.status, closed_at=None)
     return changed
 
 

@@ -1,0 +1,217 @@
+"""The statements behind every answer, as SQL: building and compiling an ORM query costs ten times what the database needs to run
+it, and these run for each answer of each person. They are plain enough to mean the same on SQLite and PostgreSQL.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+from annotation.models import Annotation, Assignment, Query, Verdict
+from projects.models import Item, Label
+
+_TRIAL = Query._meta.get_field("trial").related_model  # by its relation: annotation imports nothing of learning
+_TABLES = {
+    "annotation": Annotation._meta.db_table,
+    "assignment": Assignment._meta.db_table,
+    "query": Query._meta.db_table,
+    "verdict": Verdict._meta.db_table,
+    "item": Item._meta.db_table,
+    "label": Label._meta.db_table,
+    "trial": _TRIAL._meta.db_table,
+    "run": _TRIAL._meta.get_field("run").related_model._meta.db_table,
+}
+# What the page and REST show of them; the rest is fetched when somebody asks for it.
+_ITEM = ["id", "project_id", "dataset_id", "key", "content"]
+_QUERY = ["id", "project_id", "item_id", "trial_id", "round_number", "purpose", "strategy", "score", "rank", "status", "wanted"]
+_ASSIGNMENT = ["id", "query_id", "item_id", "user_id", "slot", "state", "leased_until"]
+
+
+def _columns(alias: str, names: list[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _sql(text: str) -> str:
+    columns = {"ITEM": _columns("i", _ITEM), "QUERY": _columns("q", _QUERY), "ASSIGNMENT": _columns("a", _ASSIGNMENT)}
+    return text.format(**_TABLES, **columns, ORDER='q."order"', CURRENT='"current"')
+
+
+def _run(sql: str, parameters: Sequence[Any]) -> Any:
+    """The cursor after the statement; times are written as the ORM writes them, so that it finds them equal."""
+    cursor = connection.cursor()
+    adapt = connection.ops.adapt_datetimefield_value
+    cursor.execute(sql, [adapt(value) if isinstance(value, datetime) else value for value in parameters])
+    return cursor
+
+
+def _rows(sql: str, *parameters: Any) -> list[tuple]:
+    with _run(sql, parameters) as cursor:
+        return cursor.fetchall()
+
+
+def _first(sql: str, *parameters: Any) -> tuple | None:
+    with _run(sql, parameters) as cursor:
+        return cursor.fetchone()
+
+
+def _changed(sql: str, *parameters: Any) -> int:
+    with _run(sql, parameters) as cursor:
+        return cursor.rowcount
+
+
+def _time(value: datetime) -> datetime:
+    """SQLite's driver gives times without their zone, which is always UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _assignment(row: Sequence) -> Assignment:
+    *values, until = row[: len(_ASSIGNMENT)]
+    found = Assignment.from_db(connection.alias, _ASSIGNMENT, [*values, _time(until)])
+    found.query = Query.from_db(connection.alias, _QUERY, row[len(_ASSIGNMENT) : len(_ASSIGNMENT) + len(_QUERY)])
+    return found
+
+
+_HELD = _sql(
+    "SELECT {ASSIGNMENT}, {QUERY}, {ITEM} FROM {assignment} a JOIN {query} q ON q.id = a.query_id "
+    "JOIN {item} i ON i.id = a.item_id WHERE a.user_id = %s AND a.state = 'leased' AND i.project_id = %s "
+    "AND EXISTS (SELECT 1 FROM {query} o WHERE o.item_id = a.item_id AND o.status = 'open') ORDER BY {ORDER}, a.id LIMIT %s"
+)
+
+
+def held(user_id: int, project_id: int, count: int) -> list[Assignment]:
+    """What this person has leased of items that are still asked, with item and query."""
+    found = []
+    for row in _rows(_HELD, user_id, project_id, count):
+        assignment = _assignment(row)
+        assignment.item = Item.from_db(connection.alias, _ITEM, row[-len(_ITEM) :])
+        found.append(assignment)
+    return found
+
+
+_CANDIDATES = _sql(
+    "SELECT {QUERY}, {ITEM}, (SELECT COUNT(*) FROM {assignment} s WHERE s.item_id = q.item_id AND s.slot IS NOT NULL) "
+    "FROM {query} q JOIN {item} i ON i.id = q.item_id WHERE q.project_id = %s AND q.status = 'open' "
+    "AND NOT EXISTS (SELECT 1 FROM {assignment} m WHERE m.item_id = q.item_id AND m.user_id = %s) "
+    "AND q.wanted > (SELECT COUNT(*) FROM {assignment} h WHERE h.item_id = q.item_id "
+    "AND (h.state = 'submitted' OR (h.state = 'leased' AND h.leased_until > %s))) ORDER BY {ORDER}, q.id LIMIT %s"
+)
+
+
+def candidates(user_id: int, project_id: int, now: datetime, count: int) -> list[tuple[Query, int]]:
+    """The next open queries with room for this person; with how many slots of the item have rows (some may have run out)."""
+    found = []
+    for row in _rows(_CANDIDATES, project_id, user_id, now, count):
+        query = Query.from_db(connection.alias, _QUERY, row[: len(_QUERY)])
+        query.item = Item.from_db(connection.alias, _ITEM, row[len(_QUERY) : -1])
+        found.append((query, row[-1]))
+    return found
+
+
+_INSERT_ASSIGNMENT = _sql(
+    "INSERT INTO {assignment} (query_id, item_id, user_id, slot, state, leased_until, created_at) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id"
+)
+
+
+def insert_assignment(query: Query, user_id: int, slot: int | None, state: str, until: datetime, now: datetime) -> int | None:
+    """The claim of a slot in one statement: its id, or None where the slot (or the person's place at the item) is taken."""
+    row = _first(_INSERT_ASSIGNMENT, query.pk, query.item_id, user_id, slot, str(state), until, now)
+    return row[0] if row else None
+
+
+# On PostgreSQL the item's row is the lock of everything that is said of it: without it two answers that come at once would each
+# see only themselves, and the item would never be settled. SQLite has one writer anyway.
+_LOCKED = " FOR NO KEY UPDATE OF i"
+_ITEM_OF_PROJECT = _sql("SELECT {ITEM} FROM {item} i WHERE i.id = %s AND i.project_id = %s")
+_ITEM_OF_ASSIGNMENT = _sql(
+    "SELECT {ITEM} FROM {item} i JOIN {assignment} a ON a.item_id = i.id WHERE a.id = %s AND i.project_id = %s"
+)
+
+
+def lock_item(project_id: int, *, item: int | None = None, assignment: int | None = None) -> Item | None:
+    """The item of this project, kept from other answers until the transaction ends."""
+    sql, pk = (_ITEM_OF_PROJECT, item) if assignment is None else (_ITEM_OF_ASSIGNMENT, assignment)
+    row = _first(sql + (_LOCKED if connection.vendor == "postgresql" else ""), pk, project_id)
+    return Item.from_db(connection.alias, _ITEM, row) if row else None
+
+
+_PLACE = _sql(
+    "SELECT {ASSIGNMENT}, {QUERY} FROM {assignment} a JOIN {query} q ON q.id = a.query_id WHERE a.item_id = %s AND a.user_id = %s"
+)
+
+
+def place(item_id: int, user_id: int) -> Assignment | None:
+    """The person's place at the item, with its query."""
+    row = _first(_PLACE, item_id, user_id)
+    return _assignment(row) if row else None
+
+
+_SUBMITTED = _sql("UPDATE {assignment} SET state = 'submitted' WHERE id = %s AND user_id = %s AND slot IS NOT NULL")
+
+
+def submit_place(assignment: Assignment) -> bool:
+    """The slot is filled; False where it has gone to somebody else meanwhile."""
+    return _changed(_SUBMITTED, assignment.pk, assignment.user_id) == 1
+
+
+_SUPERSEDE = _sql("UPDATE {annotation} SET {CURRENT} = FALSE WHERE item_id = %s AND user_id = %s AND {CURRENT}")
+
+
+def supersede(item_id: int, user_id: int) -> bool:
+    return _changed(_SUPERSEDE, item_id, user_id) > 0
+
+
+_HAS_TOKEN = _sql("SELECT 1 FROM {annotation} WHERE token = %s")
+
+
+def has_token(token: str) -> bool:
+    return _first(_HAS_TOKEN, token) is not None
+
+
+_LABELS = _sql("SELECT name, id FROM {label} WHERE project_id = %s AND retired_at IS NULL ORDER BY position, id")
+
+
+def label_ids(project_id: int) -> dict[str, int]:
+    return dict(_rows(_LABELS, project_id))
+
+
+_ANSWERS = _sql("SELECT value, extra FROM {annotation} WHERE item_id = %s AND {CURRENT} AND NOT skipped ORDER BY id")
+
+
+def answers(item_id: int) -> list[tuple[Any, bool]]:
+    """The current answers to an item, in the order in which they came, and which of them were extra ones."""
+    return [(json.loads(value), bool(extra)) for value, extra in _rows(_ANSWERS, item_id)]
+
+
+_QUERIES = _sql(
+    "SELECT {QUERY}, r.status FROM {query} q JOIN {trial} t ON t.id = q.trial_id JOIN {run} r ON r.id = t.run_id "
+    "WHERE q.item_id = %s AND q.status <> 'withdrawn' AND q.wanted > 0 ORDER BY {ORDER}, q.id"
+)
+
+
+def queries(item_id: int) -> list[Query]:
+    """Who asked people for this item; each with `run_status`."""
+    found = []
+    for row in _rows(_QUERIES, item_id):
+        query = Query.from_db(connection.alias, _QUERY, row[:-1])
+        query.run_status = row[-1]
+        found.append(query)
+    return found
+
+
+_VERDICT = _sql("SELECT id, value, source FROM {verdict} WHERE item_id = %s AND {CURRENT}")
+
+
+def current_verdict(item_id: int) -> tuple[int, Any, str] | None:
+    row = _first(_VERDICT, item_id)
+    return (row[0], json.loads(row[1]), row[2]) if row else None
+
+
+_CLOSE = _sql("UPDATE {query} SET status = %s, closed_at = %s WHERE id = %s")
+
+
+def close(query: Query, status: str, now: datetime) -> None:
+    _changed(_CLOSE, str(status), now, query.pk)
+    query.status, query.closed_at = status, now
