@@ -12,7 +12,7 @@ help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.run-$(if $(filter postgres%,$(DATABASE_URL)),postgres,sqlite) ## start everything: database, Redis, web, workers, a demo
-	@exec $(PY) manage.py start
+	@exec $(PY) manage.py start --end-with-parent
 
 test: $(VENV)/.dev ## every test (with DATABASE_URL: on that database)
 	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
@@ -20,7 +20,7 @@ test: $(VENV)/.dev ## every test (with DATABASE_URL: on that database)
 lint: $(VENV)/.dev ## ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
-demo: $(VENV)/.run-sqlite ## make the demo project again
+demo: $(VENV)/.run-$(if $(filter postgres%,$(DATABASE_URL)),postgres,sqlite) ## make the demo project again
 	@$(PY) manage.py demo
 
 lock: $(VENV)/.dev ## write the lock files anew from pyproject.toml

@@ -19,15 +19,20 @@ from django.db.migrations.executor import MigrationExecutor
 from alambic_site.embedded import RedisServer
 from alambic_site.env import env_bool, env_int
 from alambic_site.preflight import CannotStart, check_database, check_port, check_redis, own
-from alambic_site.supervisor import Child, Supervisor
+from alambic_site.supervisor import Child, Supervisor, die_with_parent
 
 
 class Command(BaseCommand):
     help = "Run ALAMBIC: web server, workers and (unless REDIS_URL is set) an embedded Redis. Ctrl-C ends it."
     requires_system_checks: list = []
 
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--end-with-parent", action="store_true", help="End when the caller ends (`make run`, killed).")
+
     def handle(self, *args, **options) -> None:
         self.begun = time.monotonic()
+        if options["end_with_parent"]:
+            die_with_parent()
         # Started by a pipe or a test, Python would hold these lines back until the end.
         self.stdout._out.reconfigure(line_buffering=True)
         try:
