@@ -65,25 +65,24 @@ def _renew(held: list[Assignment], user: User, now: datetime) -> set[int]:
     return set() if n_renewed == len(held) else {a.pk for a in held} - set(mine.values_list("pk", flat=True))
 
 
-def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, tuple[Query, int]]:
-    """The next queries that have room, by item, and how many slots of it have rows; some more than `count`, because others are
-    claiming too."""
-    wanted: dict[int, tuple[Query, int]] = {}
-    for query, n_rows in statements.candidates(user.pk, project.pk, now, count + 8):
-        wanted.setdefault(query.item_id, (query, n_rows))  # two runs may ask for the same item: one answer serves both
+def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, statements.Candidate]:
+    """The next queries that have room, by item; some more than `count`, because others are claiming too."""
+    wanted: dict[int, statements.Candidate] = {}
+    for candidate in statements.candidates(user.pk, project.pk, now, count + 8):
+        wanted.setdefault(candidate.item_id, candidate)  # two runs may ask for the same item: one answer serves both
     return wanted
 
 
-def _claim(user: User, wanted: dict[int, tuple[Query, int]], count: int, now: datetime) -> list[Assignment]:
+def _claim(user: User, wanted: dict[int, statements.Candidate], count: int, now: datetime) -> list[Assignment]:
     rows: dict[int, list[Assignment]] = {item: [] for item in wanted}
-    if in_use := [item for item, (_, n_rows) in wanted.items() if n_rows]:
+    if in_use := [item for item, candidate in wanted.items() if candidate.n_places]:
         for row in Assignment.objects.filter(item__in=in_use, slot__isnull=False):
             rows[row.item_id].append(row)
     claimed: list[Assignment] = []
-    for item, (query, _) in wanted.items():
+    for item, candidate in wanted.items():
         if len(claimed) == count:
             break
-        if assignment := _claim_one(user, query, rows[item], now):
+        if assignment := _claim_one(user, candidate.query(), rows[item], now):
             claimed.append(assignment)
     return claimed
 

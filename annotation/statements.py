@@ -4,6 +4,7 @@ it, and these run for each answer of each person. They are plain enough to mean 
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,14 +100,30 @@ _CANDIDATES = _sql(
 )
 
 
-def candidates(user_id: int, project_id: int, now: datetime, count: int) -> list[tuple[Query, int]]:
-    """The next open queries with room for this person; with how many slots of the item have rows (some may have run out)."""
-    found = []
-    for row in _rows(_CANDIDATES, project_id, user_id, now, count):
-        query = Query.from_db(connection.alias, _QUERY, row[: len(_QUERY)])
-        query.item = Item.from_db(connection.alias, _ITEM, row[len(_QUERY) : -1])
-        found.append((query, row[-1]))
-    return found
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An open query with room for a person. Most are looked at only because others claim too, so the objects are made late."""
+
+    row: tuple
+
+    @property
+    def item_id(self) -> int:
+        return self.row[_QUERY.index("item_id")]
+
+    @property
+    def n_places(self) -> int:
+        """How many slots of the item have rows; some of the leases may have run out."""
+        return self.row[-1]
+
+    def query(self) -> Query:
+        query = Query.from_db(connection.alias, _QUERY, self.row[: len(_QUERY)])
+        query.item = Item.from_db(connection.alias, _ITEM, self.row[len(_QUERY) : -1])
+        return query
+
+
+def candidates(user_id: int, project_id: int, now: datetime, count: int) -> list[Candidate]:
+    """The next open queries with room for this person."""
+    return [Candidate(row) for row in _rows(_CANDIDATES, project_id, user_id, now, count)]
 
 
 _INSERT_ASSIGNMENT = _sql(
