@@ -289,9 +289,12 @@ class Loop:
 
     def _select(self, number: int, X, codes, positions, candidates, proba) -> list[tuple[int, Ask]]:
         """The batch, and in continuous mode the ranking beyond it, each with why it is asked."""
-        batch_size = self.trial.batch_size
+        # A budget is never overspent: what is asked at once, the ranking beyond the batch too, fits into what is left of it.
+        left = self._budget_left(len(positions))
+        batch_size = min(self.trial.batch_size, left)
         people = self.configuration["oracle"] == "people"
         beyond = max(batch_size, RANKING_BEYOND_BATCH) if people and self.configuration["mode"] == "continuous" else 0
+        beyond = min(beyond, left - batch_size)
         strategy = self.configuration["strategy"] if proba is not None else {"name": "random"}
         context = engine.Context(
             X=X,
@@ -327,6 +330,12 @@ class Loop:
             )
             asks.append((position, ask))
         return asks
+
+    def _budget_left(self, n_labeled: int) -> int:
+        """Labels that may still be asked for; at least one, since a spent budget stops the run before it selects."""
+        budgets = [criterion["labels"] for criterion in self.configuration["stop"] if criterion["name"] == "budget"]
+        asked = len(self._pending)
+        return max(1, min(budgets) - n_labeled - asked) if budgets else len(self.ids)
 
     def _describe_batch(self, asks, candidates, proba) -> dict:
         """What the batch looks like to the learner: how many of each predicted class (class code -> count)."""

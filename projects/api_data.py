@@ -11,7 +11,6 @@ from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status, viewsets
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,13 +33,6 @@ _ERRORS = {
 }
 _REFUSED = {400: OpenApiResponse(OpenApiTypes.OBJECT, description='What is wrong, by field: {"field": ["..."]}.')}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-
-
-class AnyAccept(DefaultContentNegotiation):
-    """What answers with a file answers with that file, whatever the Accept header says; errors are JSON."""
-
-    def select_renderer(self, request: Request, renderers: list, format_suffix: str | None = None) -> tuple:
-        return renderers[0], renderers[0].media_type
 
 
 def boolean(request: Request, name: str) -> bool | None:
@@ -142,8 +134,6 @@ class ItemViewSet(viewsets.GenericViewSet):
 
 
 class ItemImageView(APIView):
-    content_negotiation_class = AnyAccept
-
     @extend_schema(
         operation_id="projects_items_image", summary="The picture of an item", tags=["items"],
         responses={(200, "image/*"): OpenApiTypes.BINARY, **_ERRORS},
@@ -228,8 +218,6 @@ def _columns(values: list[str]) -> list[str]:
 
 
 class DatasetReportView(APIView):
-    content_negotiation_class = AnyAccept
-
     @extend_schema(
         operation_id="projects_datasets_report", summary="Every row that was left out, and why", tags=["data sets"],
         responses={(200, "text/csv"): OpenApiTypes.STR, **_ERRORS},
@@ -243,8 +231,6 @@ class DatasetReportView(APIView):
 
 
 class ExportView(APIView):
-    content_negotiation_class = AnyAccept
-
     @extend_schema(
         operation_id="projects_export",
         summary="All items with every label and where it came from",

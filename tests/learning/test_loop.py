@@ -75,6 +75,20 @@ def test_stops_when_the_target_is_reached_and_says_so(project):
     assert run.status == "finished" and "0.6" in run.stop_reason
 
 
+def test_a_budget_is_never_overspent(project):
+    fill(project)
+    run = finished(project, **{**KNOWN, "stop": [{"name": "budget", "labels": 42}]})
+    assert [r.n_labeled for r in run.trials.get().rounds.all()] == [10, 20, 30, 40, 42]
+
+
+def test_people_are_never_asked_for_more_than_the_budget(project, annotator):
+    classes = fill(project, known="none")
+    run = finished(project, **{**PEOPLE, "stop": [{"name": "budget", "labels": 37}]})
+    while run.status != "finished" and answer_open(run, classes, annotator):
+        work(run)
+    assert (run.status, run.trials.get().rounds.last().n_labeled) == ("finished", 37)
+
+
 def test_empties_the_pool_where_no_criterion_holds(project):
     fill(project, 60)
     run = finished(project, **{**KNOWN, "stop": []})
@@ -116,7 +130,7 @@ def test_answers_wake_a_waiting_run_and_labels_enrich_the_project(project, annot
 
 def test_in_continuous_mode_there_is_work_beyond_the_batch_while_the_learner_trains(project, annotator):
     classes = fill(project, known="none")
-    run = finished(project, **PEOPLE)
+    run = finished(project, **{**PEOPLE, "stop": [{"name": "budget", "labels": 150}]})
     answer_open(run, classes, annotator)
     work(run)
     assert open_queries(run).count() == 110 and open_queries(run, in_batch=True).count() == 10
