@@ -202,6 +202,16 @@ def answers(item_id: int) -> list[tuple[Any, bool]]:
     return [(json.loads(value), bool(extra)) for value, extra in _rows(_ANSWERS, item_id)]
 
 
+_N_ANSWERS = _sql(
+    "SELECT COUNT(*) FROM {annotation} WHERE project_id = %s AND user_id = %s AND created_at >= %s AND created_at < %s "
+    "AND {CURRENT} AND NOT skipped"
+)
+
+
+def n_answers(project_id: int, user_id: int, since: datetime, until: datetime) -> int:
+    return _first(_N_ANSWERS, project_id, user_id, since, until)[0]
+
+
 _QUERIES = _sql(
     "SELECT {QUERY}, r.status FROM {query} q JOIN {trial} t ON t.id = q.trial_id JOIN {run} r ON r.id = t.run_id "
     "WHERE q.item_id = %s AND q.status <> 'withdrawn' AND q.wanted > 0 ORDER BY {ORDER}, q.id"
