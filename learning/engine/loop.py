@@ -40,6 +40,8 @@ def fit(settings: dict[str, Any], X: Matrix, positions: np.ndarray, y: np.ndarra
     with one_thread(), warnings.catch_warnings():
         # The number of iterations is a setting that people chose; that it was reached is no fault.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Early on, few labels of many classes are no sign of a regression problem, which scikit-learn suspects.
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
         try:
             return learner.fit(estimator, rows, y[order])
         except ValueError as error:
