@@ -11,6 +11,11 @@ _WANTED = {"int": "a whole number", "float": "a number", "bool": "true or false"
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0", ""}
 
 
+def _number(value: float) -> str:
+    """As people write it: 10,000,000 and 0.0001, not 1e+07 and 1e-04."""
+    return f"{value:,.10f}".rstrip("0").rstrip(".")
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A typed, ranged setting of a registered class. `choices` are (value, label) pairs, for the kind "choice" alone."""
@@ -30,11 +35,11 @@ class Parameter:
         if self.kind == "choice":
             return "one of " + ", ".join(str(value) for value, _ in self.choices)
         if self.minimum is not None and self.maximum is not None:
-            return f"{_WANTED[self.kind]} from {self.minimum:g} to {self.maximum:g}"
+            return f"{_WANTED[self.kind]} from {_number(self.minimum)} to {_number(self.maximum)}"
         if self.minimum is not None:
-            return f"{_WANTED[self.kind]}, at least {self.minimum:g}"
+            return f"{_WANTED[self.kind]}, at least {_number(self.minimum)}"
         if self.maximum is not None:
-            return f"{_WANTED[self.kind]}, at most {self.maximum:g}"
+            return f"{_WANTED[self.kind]}, at most {_number(self.maximum)}"
         return _WANTED[self.kind]
 
     def clean(self, given: Any) -> Any:
