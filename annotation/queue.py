@@ -228,10 +228,11 @@ def _store(user, project, item: Item, value, seconds, token: str, skipped: bool,
     query = place.query if place else _query_of(item)
     replaced = statements.supersede(item.pk, user.pk)
     outcome = _take_place(user, item, place, query, skipped, now)
-    annotation = Annotation.objects.create(
+    annotation = Annotation(
         project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
         extra=outcome == "extra", flagged=flagged, comment=comment, token=token, created_at=now,
     )  # fmt: skip
+    statements.insert_annotation(annotation)
     if replaced and outcome != "extra":
         outcome = "changed"
     settle(project, item)

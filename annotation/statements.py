@@ -236,6 +236,34 @@ def current_verdict(item_id: int) -> tuple[int, Any, str] | None:
     return (row[0], json.loads(row[1]), row[2]) if row else None
 
 
+_INSERT_ANNOTATION = _sql(
+    "INSERT INTO {annotation} (project_id, item_id, user_id, query_id, value, seconds, skipped, extra, flagged, comment, "
+    "{CURRENT}, token, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, TRUE, %s, %s) RETURNING id"
+)
+
+
+def insert_annotation(a: Annotation) -> None:
+    """What `a.save()` would do to a new one."""
+    value = None if a.value is None else connection.ops.adapt_json_value(a.value, None)
+    fields = [a.project_id, a.item_id, a.user_id, a.query_id, value, a.seconds, a.skipped, a.extra, a.flagged, a.comment, a.token]
+    a.pk = _first(_INSERT_ANNOTATION, *fields, a.created_at)[0]
+    a._state.adding, a._state.db = False, connection.alias
+
+
+_INSERT_VERDICT = _sql(
+    "INSERT INTO {verdict} (project_id, item_id, value, source, {CURRENT}, probability, user_id, created_at) "
+    "VALUES (%s, %s, %s, %s, TRUE, %s, %s, %s) RETURNING id"
+)
+
+
+def insert_verdict(v: Verdict) -> None:
+    """What `v.save()` would do to a new one."""
+    value = connection.ops.adapt_json_value(v.value, None)
+    fields = [v.project_id, v.item_id, value, str(v.source), v.probability, v.user_id, v.created_at]
+    v.pk = _first(_INSERT_VERDICT, *fields)[0]
+    v._state.adding, v._state.db = False, connection.alias
+
+
 _CLOSE = _sql("UPDATE {query} SET status = %s, closed_at = %s WHERE id = %s")
 
 

@@ -63,7 +63,11 @@ def set_verdict(
         if (old_value, old_source) == (value, source):
             return Verdict.objects.get(pk=pk)
         Verdict.objects.filter(pk=pk).update(current=False)
-    return Verdict.objects.create(project=project, item=item, value=value, source=source, user=user, probability=probability)
+    verdict = Verdict(
+        project=project, item=item, value=value, source=source, user=user, probability=probability, created_at=timezone.now()
+    )
+    statements.insert_verdict(verdict)
+    return verdict
 
 
 def adjudicate(user: User, project: Project, item: Item, value, comment: str = "") -> Verdict:
