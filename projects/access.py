@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
-from projects.models import Membership, Project, Role, User
+from projects.models import Project, Role, User
 
 
 def visible_projects(user: User) -> QuerySet[Project]:
@@ -20,26 +20,22 @@ def visible_projects(user: User) -> QuerySet[Project]:
     return Project.objects.filter(memberships__user=user)
 
 
-def role_in(user: User, project_id: int) -> Role | None:
-    """The user's role in a project; None for a stranger (or where there is no such project)."""
-    role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
-    if user.is_superuser:
-        return Role.MANAGER if role or Project.objects.filter(pk=project_id).exists() else None
-    return Role(role) if role else None
-
-
 def access_project(user: User, project_id: int, minimum: Role = Role.VIEWER, *, writes: bool = False) -> Project:
     """The project, if this user has at least the role `minimum` there; `writes` also refuses an archived project.
 
     The project carries `.role`, the user's role in it. Raises Http404 for a stranger, PermissionDenied for a member without
     the role.
     """
-    role = role_in(user, project_id)
-    if role is None:
+    # One statement: it stands before everything that anybody does in a project.
+    found = Project.objects.filter(pk=project_id, memberships__user=user).annotate(member_role=F("memberships__role"))
+    project = found.order_by("pk").first()
+    if project is None and user.is_superuser:
+        project = Project.objects.filter(pk=project_id).first()
+    if project is None:
         raise Http404("No such project.")
+    role = Role.MANAGER if user.is_superuser else Role(project.member_role)
     if role.rank < minimum.rank:
         raise PermissionDenied(f"This needs the role {minimum.label.lower()}; yours here is {role.label.lower()}.")
-    project = Project.objects.get(pk=project_id)
     if writes and project.archived_at:
         raise PermissionDenied("This project is archived: restore it first, on its settings page.")
     project.role = role
