@@ -176,15 +176,22 @@ class Annotator(threading.Thread):
 
     def request(self, what: str, path: str, body: dict) -> dict | list:
         begun = time.perf_counter()
-        self.connection.request("POST", self.path + path, json.dumps(body), self.headers)
-        response = self.connection.getresponse()
-        content = response.read()
+        try:
+            response, content = self.send(path, body)
+        except (http.client.HTTPException, OSError):  # the server had ended the idle connection: once more, on a new one
+            self.connection.close()
+            response, content = self.send(path, body)
         self.seconds[what].append(time.perf_counter() - begun)
         self.status[response.status] += 1
         if response.status >= 400:
             print("answered", response.status, content[:300])
             return [] if what == "next" else {}
         return json.loads(content)
+
+    def send(self, path: str, body: dict) -> tuple[http.client.HTTPResponse, bytes]:
+        self.connection.request("POST", self.path + path, json.dumps(body), self.headers)
+        response = self.connection.getresponse()
+        return response, response.read()
 
 
 def drive(chosen: argparse.Namespace, port: int, project: int, tokens: list[str]) -> list[dict]:
