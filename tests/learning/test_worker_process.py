@@ -1,14 +1,6 @@
 """A real worker in a process of its own, on the test's database and Redis: the whole way from the button to the finished run."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from learning import recovery, workers
@@ -16,56 +8,10 @@ from learning.actions import create_run, start_run
 from learning.models import Run, Trial
 from projects import leases
 from tests.learning.runs import curve, fill
+from tests.processes import kill, start_worker, wait_until  # noqa: F401 - a fixture is used by its name
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KNOWN = {"oracle": "known", "seed_size": 10, "batch_size": 5, "stop": [{"name": "budget", "labels": 100}], "random_state": 1}
-
-
-def database_url() -> str:
-    s = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{s['NAME']}"
-    return f"postgres://{s['USER']}:{s['PASSWORD']}@{s['HOST'].replace('/', '%2F')}:{s['PORT'] or 5432}/{s['NAME']}"
-
-
-@pytest.fixture
-def start_worker():
-    """Start workers as `manage.py start` does; whatever is left of them ends with the test."""
-    started = []
-
-    def start() -> subprocess.Popen:
-        env = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "alambic_site.settings",
-            "VAR_DIR": str(settings.VAR_DIR),
-            "DATABASE_URL": database_url(),
-            "REDIS_URL": settings.REDIS_URL,
-        }
-        started.append(
-            subprocess.Popen([sys.executable, "manage.py", "work"], env=env, cwd=settings.BASE_DIR, start_new_session=True)
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        kill(process)
-
-
-def kill(process: subprocess.Popen) -> None:
-    """kill -9 of the worker and of what it forked (which made itself a group of its own)."""
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False)
-    for pid in [*map(int, children.stdout.split()), process.pid]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait()
-
-
-def wait_until(question, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def begun(project) -> Run:
@@ -78,7 +24,7 @@ def status(run: Run) -> str:
     return Run.objects.values_list("status", flat=True).get(pk=run.pk)
 
 
-def test_a_run_that_was_started_ends_by_itself_also_when_its_worker_is_killed(project, start_worker):
+def test_a_run_that_was_started_ends_by_itself_also_when_its_worker_is_killed(project, start_worker):  # noqa: F811
     fill(project)
     assert workers.alive() == 0
     first = start_worker()
