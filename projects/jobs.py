@@ -1,6 +1,5 @@
 """The import job of RQ's workers, and what makes it again when it is lost."""
 
-import io
 import logging
 import tempfile
 import time
@@ -15,8 +14,9 @@ from projects import leases
 from projects.importing.check import Plan, drop_keys_in_use
 from projects.importing.cleanup import remove_pictures
 from projects.importing.errors import ImportRefused
-from projects.importing.receive import QUEUE, enqueue, job_id
+from projects.importing.receive import QUEUE, enqueue, job_id, stored_name
 from projects.importing.sources import open_source
+from projects.importing.spool import Spool
 from projects.importing.write import insert_items
 from projects.labels import ensure_labels
 from projects.models import Dataset
@@ -24,16 +24,20 @@ from projects.signals import dataset_imported
 
 logger = logging.getLogger("alambic.imports")
 Status = Dataset.Status
+_TO_DO = [Status.QUEUED, Status.RUNNING]
 
 
 def import_dataset(dataset_id: int) -> None:
     """Import a queued data set, whole or not at all. Safe to call any number of times: one worker holds its lease."""
-    dataset = Dataset.objects.select_related("project").filter(pk=dataset_id, status__in=[Status.QUEUED, Status.RUNNING]).first()
+    dataset = Dataset.objects.select_related("project").filter(pk=dataset_id, status__in=_TO_DO).first()
     if dataset is None or (token := leases.claim(dataset)) is None:
+        return
+    if dataset.status not in _TO_DO:  # `claim` waited while its holder wrote the items, which no heartbeat gets past
+        leases.release(dataset, token)
         return
     try:
         with leases.heartbeat(dataset, token):
-            Dataset.objects.filter(pk=dataset.pk).update(status=Status.RUNNING, processed=0)
+            Dataset.objects.filter(pk=dataset.pk, worker=token).update(status=Status.RUNNING, processed=0)
             _import(dataset, token)
     except leases.LeaseLost:
         logger.info("import %s went to another worker", dataset_id)
@@ -56,7 +60,7 @@ def recover() -> int:
     import django_rq
 
     abandoned = Q(worker="") | Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - leases.STALE_AFTER)
-    waiting = list(Dataset.objects.filter(abandoned, status__in=[Status.QUEUED, Status.RUNNING]))
+    waiting = list(Dataset.objects.filter(abandoned, status__in=_TO_DO))
     if not waiting:
         return 0
     queued = set(django_rq.get_queue(QUEUE).get_job_ids())
@@ -68,10 +72,16 @@ def recover() -> int:
 
 
 def _import(dataset: Dataset, token: str) -> None:
-    with tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as report, open_source(dataset) as stream:
-        plan = Plan(report)
+    """First every row is looked at, and nothing is written; then everything is written at once."""
+    with (
+        tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as report,
+        tempfile.TemporaryFile() as passed,
+        open_source(dataset) as stream,
+    ):
+        plan, spool = Plan(report), Spool(passed)
         for record in stream(plan, _Progress(dataset, token)):
-            plan.accept(record)
+            if plan.accept(record):
+                spool.add(record)
         drop_keys_in_use(dataset.project, plan)
         if plan.accepted == 0:
             _keep_report(dataset, plan)
@@ -80,18 +90,21 @@ def _import(dataset: Dataset, token: str) -> None:
                 f"Nothing can be imported: {plan.rows:,} read, all left out; the report names each reason.{first}"
             )
         _keep_report(dataset, plan)
-        _store(dataset, token, stream, plan)
+        _store(dataset, token, spool, plan)
 
 
-def _store(dataset: Dataset, token: str, stream, plan: Plan) -> None:
-    silent = Plan(io.StringIO())  # the second reading leaves out the same rows; they are reported already
-    found = (r for r in stream(silent, lambda n: None) if plan.places.get(r.key, (None,))[0] == r.row)
+def _store(dataset: Dataset, token: str, spool: Spool, plan: Plan) -> None:
+    chunks = spool.chunks()
+    if len(plan.places) < spool.rows:  # some keys were in use
+        chunks = ([row for row in chunk if row[0] in plan.places] for chunk in chunks)
+    message = " ".join(filter(None, [dataset.message, plan.warning()]))
     with transaction.atomic():
         leases.assert_held(dataset, token)
         ids = ensure_labels(dataset.project, plan.labels)
-        count, labeled = insert_items(dataset, found, ids)
+        count, labeled = insert_items(dataset, chunks, ids)
         fields = {"rows": plan.rows, "processed": plan.rows, "imported": count, "labeled": labeled, "skipped": plan.skipped}
-        fields |= {"errors": plan.errors, "report": dataset.report.name, "status": Status.FINISHED, "message": ""}
+        fields |= {"errors": plan.errors, "report": dataset.report.name, "status": Status.FINISHED}
+        fields |= {"message": message}
         Dataset.objects.filter(pk=dataset.pk).update(**fields, finished_at=timezone.now(), worker="", heartbeat_at=None)
         dataset.refresh_from_db()
         dataset_imported.send(Dataset, dataset=dataset)
@@ -100,17 +113,18 @@ def _store(dataset: Dataset, token: str, stream, plan: Plan) -> None:
 def _keep_report(dataset: Dataset, plan: Plan) -> None:
     """The rows that were left out, as a file; written before the commit, which then names it."""
     if plan.skipped:
-        plan.report.seek(0)
-        name = f"{PurePath(dataset.name).stem}-left-out.csv"
-        dataset.report.save(name, File(io.BytesIO(plan.report.read().encode())), save=False)
+        plan.report.flush()
+        name = stored_name(f"{PurePath(dataset.name).stem[:100]}-left-out.csv")
+        dataset.report.save(name, File(plan.report.buffer), save=False)
         dataset.report.close()
 
 
 def _fail(dataset: Dataset, token: str, message: str) -> None:
     """Nothing was imported: the message says why, and the pictures that were stored on the way go."""
     fields = {"status": Status.FAILED, "message": message, "finished_at": timezone.now(), "report": dataset.report.name or ""}
-    Dataset.objects.filter(pk=dataset.pk, worker=token).update(**fields, worker="", heartbeat_at=None)
-    remove_pictures(dataset)
+    mine = Dataset.objects.filter(pk=dataset.pk, worker=token)
+    if mine.update(**fields, worker="", heartbeat_at=None) == 1:  # else another worker is at it, and these are its pictures
+        remove_pictures(dataset)
 
 
 class _Progress:

@@ -16,6 +16,8 @@ from projects.task_types import task_type
 # and the key, which are always printed, tell the labels apart.
 COLORS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7700", "#882255", "#44aa99", "#6a51a3"]
 HOTKEYS = "1234567890" + string.ascii_lowercase
+# No part of a name, which is one line. (C0 and C1 controls, line and paragraph separator; joiners are spelling, and may stay.)
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def ensure_labels(project: Project, names: Iterable[str]) -> dict[str, int]:
@@ -164,7 +166,7 @@ def _clean_name(project: Project, name: str, but: Label | None = None) -> str:
         raise LabelRefused("A label needs a name.", "name")
     if len(name) > 200:
         raise LabelRefused(f"A label has at most 200 characters; this one has {len(name)}.", "name")
-    if not name.isprintable():
+    if CONTROL.search(name):
         raise LabelRefused("The name of a label is one line, without control characters.", "name")
     if project.labels.filter(name=name).exclude(pk=but.pk if but else None).exists():
         raise LabelRefused(f"There is a label {name!r} already.", "name")

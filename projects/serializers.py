@@ -190,6 +190,8 @@ class NewDatasetSerializer(serializers.Serializer):
     delimiter = serializers.CharField(required=False, trim_whitespace=False, help_text="One character, or the word tab.")
     encoding = serializers.CharField(required=False)
     columns = serializers.CharField(
-        required=False, help_text="Tables only: the columns to learn from, separated by commas, or as a JSON list."
+        required=False,
+        help_text="Tables only: the columns to learn from, separated by commas, or as a JSON list. "
+        "The columns of the labels and the keys are never among them.",
     )
     folder_labels = serializers.BooleanField(required=False, help_text="Pictures only: the folder's name is the label.")

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from PIL import Image, UnidentifiedImageError
 
 from projects.importing.errors import ImportRefused
-from projects.importing.limits import MAX_ARCHIVE_BYTES, MAX_PICTURE_BYTES, MAX_PIXELS
+from projects.importing.limits import MAX_ARCHIVE_BYTES, MAX_PICTURE_BYTES, MAX_PIXELS, MAX_TABLE_BYTES
 
 # Formats that browsers show are kept byte for byte; the others become PNG.
 KEPT = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
@@ -41,11 +41,11 @@ def open_archive(file) -> zipfile.ZipFile:
     file.seek(0)
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile:
+    except Exception:  # noqa: BLE001 - a damaged directory makes zipfile raise anything
         file.seek(0)
         cut = file.read(4) == b"PK\x03\x04"
         text = (
-            "The zip is incomplete: its end is missing. Upload it again."
+            "The zip is damaged or incomplete: its list of files, at the end, cannot be read. Upload it again."
             if cut
             else "The file is no zip archive. Put the pictures into a zip."
         )
@@ -66,6 +66,18 @@ def csv_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return [info for info in members(archive) if info.filename.lower().endswith((".csv", ".tsv"))]
 
 
+def read_table(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The CSV of labels; its size is read from the directory before anything is unpacked."""
+    if info.file_size > MAX_TABLE_BYTES:
+        size = f"{info.file_size / 2**20:,.0f} MB; at most {MAX_TABLE_BYTES // 2**20} MB are read"
+        raise ImportRefused(f"The CSV “{info.filename}” in the zip has {size}.", "file")
+    try:
+        return archive.read(info)
+    except Exception as error:  # noqa: BLE001 - as above
+        text = f"The CSV “{info.filename}” in the zip cannot be read ({error}): make the zip again, without a password."
+        raise ImportRefused(text, "file") from None
+
+
 def pictures(archive: zipfile.ZipFile) -> Iterator[tuple[int, zipfile.ZipInfo]]:
     """(place in the archive from 1, entry) of everything that may be a picture."""
     tables = {info.filename for info in csv_members(archive)}
@@ -81,7 +93,7 @@ def read_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Picture:
         raise BadPicture(f"is {info.file_size / 2**20:.0f} MB large; at most {MAX_PICTURE_BYTES // 2**20} MB are read")
     try:
         data = archive.read(info)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - damaged bytes make the decompressors raise anything
         raise BadPicture(f"is damaged inside the zip ({error})") from None
     return verify(data)
 
@@ -118,5 +130,10 @@ def verify(data: bytes) -> Picture:
     if image.format in KEPT:
         return Picture(data, KEPT[image.format], width, height)
     buffer = io.BytesIO()
-    image.convert("RGBA" if "A" in image.getbands() else "RGB").save(buffer, "PNG")
+    if image.mode in {"F", "I"}:  # measurements, not shades: which of them is white, only their owner knows
+        raise BadPicture("holds numbers of 32 bits, which have no agreed brightness; save it as PNG with 8 or 16 bits")
+    if image.mode.startswith("I;16"):
+        image.save(buffer, "PNG")  # PNG has 16 bits too; a conversion would cut off all but the darkest
+    else:
+        image.convert("RGBA" if "A" in image.getbands() else "RGB").save(buffer, "PNG")
     return Picture(buffer.getvalue(), "png", width, height)

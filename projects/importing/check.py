@@ -8,14 +8,20 @@ from typing import IO
 
 from projects.importing.errors import ImportRefused, RowError
 from projects.importing.limits import MAX_KEY, MAX_LABEL, MAX_LABELS, MAX_TEXT, SHOWN_ERRORS
-from projects.importing.rows import Row
+from projects.importing.rows import UNSTORABLE, Row
+from projects.labels import CONTROL
 from projects.models import Item, Project
 
 # Looks like nothing: spaces of all kinds, and characters of no width.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_INVISIBLE = dict.fromkeys(map(ord, _NO_WIDTH))
+# Around a label they are dust; inside it they may be spelling (Persian words, joined emoji).
+_EDGES = _NO_WIDTH + "".join(chr(c) for c in range(0x3001) if chr(c).isspace())
+_MANY, _NEARLY_ALL = 50, 0.9
+_DIGEST = 2**64 - 1
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """One row that will be an item: its place, key, content, the label's name ("" for none) and everything else it had."""
 
@@ -33,38 +39,59 @@ class Plan:
     report: IO[str]
     rows: int = 0
     accepted: int = 0
+    labeled: int = 0
     skipped: int = 0
     errors: list[dict] = field(default_factory=list)
     labels: dict[str, None] = field(default_factory=dict)
-    left_out: set[int] = field(default_factory=set)
-    places: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # key -> (row, digest of the whole row)
+    # key -> row and digest of the whole row in one number: a million tuples would cost memory, and the collector's time.
+    places: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._writer = csv.writer(self.report)
         self._writer.writerow(["row", "key", "field", "reason"])
 
     def leave_out(self, error: RowError) -> None:
+        error = RowError(error.row, *map(_printable, (error.key, error.field, error.error)))
         self.skipped += 1
-        self.left_out.add(error.row)
         self._writer.writerow([error.row, error.key, error.field, error.error])
         if len(self.errors) < SHOWN_ERRORS:
             self.errors.append(error.as_dict())
 
-    def accept(self, record: Record) -> None:
+    def accept(self, record: Record) -> bool:
         """Count the record in, unless its key is taken by an earlier row of the file."""
-        digest = hashlib.blake2b(f"{record.content}\0{record.label}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        digest = hashlib.blake2b(f"{record.content}\0{record.label}".encode(), digest_size=8).digest()
+        place = record.row << 64 | int.from_bytes(digest)
         if (earlier := self.places.get(record.key)) is not None:
-            same = earlier[1] == digest
-            reason = f"repeats row {earlier[0]} word for word" if same else f"has the key of row {earlier[0]}, and other content"
+            row = earlier >> 64
+            same = earlier & _DIGEST == place & _DIGEST
+            reason = f"repeats row {row} word for word" if same else f"has the key of row {row}, and other content"
             self.leave_out(RowError(record.row, record.key, "key", reason))
-            return
-        self.places[record.key] = (record.row, digest)
+            return False
+        self.places[record.key] = place
         self.accepted += 1
+        self.labeled += bool(record.label)
         if record.label and record.label not in self.labels:
             self.labels[record.label] = None
             if len(self.labels) > MAX_LABELS:
                 text = f"More than {MAX_LABELS:,} different labels: is it the right column? Choose another one, or none."
                 raise ImportRefused(text, "label_column")
+        return True
+
+    def warning(self) -> str:
+        """What people should look at although every row is in order; "" for nothing."""
+        return many_labels(len(self.labels), self.labeled)
+
+
+def many_labels(labels: int, labeled: int) -> str:
+    """A warning where nearly every row has a label that no other row has."""
+    if labeled < _MANY or labels < labeled * _NEARLY_ALL:
+        return ""
+    return f"{labeled:,} rows with a label have {labels:,} different ones: is it the right column for the labels?"
+
+
+def _printable(text: str) -> str:
+    """As it can be stored and shown, whatever was wrong with it."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 class BadRow(ValueError):
@@ -91,10 +118,16 @@ def records(
                 plan.leave_out(RowError(row.line, (row.cells.get(key_column) or "").strip()[:MAX_KEY], field_name, reason))
 
 
+def check_storable(value: str, column: str) -> None:
+    if found := UNSTORABLE.search(value):
+        if found[0] == "\0":
+            raise BadRow(column, "holds a NUL character, which no text has: the file is damaged, or is not in this encoding")
+        raise BadRow(column, f"holds half a character (\\u{ord(found[0]):04x}, one half of a surrogate pair), which is none")
+
+
 def clean_text(value: str, column: str) -> str:
     """A text that can be shown and stored, unchanged."""
-    if "\0" in value:
-        raise BadRow(column, "holds a NUL character, which no text has: the file is damaged, or is not in this encoding")
+    check_storable(value, column)
     if len(value) > MAX_TEXT:
         raise BadRow(column, f"has {len(value):,} characters; at most {MAX_TEXT:,} are allowed: split the text")
     if not value.translate(_INVISIBLE).strip():
@@ -106,8 +139,7 @@ def clean_key(value: str, column: str) -> str:
     value = value.strip()
     if not value:
         raise BadRow(column, "is empty: every row needs a key of its own")
-    if "\0" in value:
-        raise BadRow(column, "holds a NUL character")
+    check_storable(value, column)
     if len(value) > MAX_KEY:
         raise BadRow(column, f"has {len(value)} characters; a key has at most {MAX_KEY}")
     return value
@@ -115,9 +147,10 @@ def clean_key(value: str, column: str) -> str:
 
 def clean_label(value: str, column: str) -> str:
     """The label's name; "" where the row has none yet."""
-    value = value.translate(_INVISIBLE).strip()
-    if "\0" in value:
-        raise BadRow(column, "holds a NUL character")
+    value = value.strip(_EDGES)
+    check_storable(value, column)
+    if CONTROL.search(value):
+        raise BadRow(column, "holds a line break or another control character; a label is one line. Is it the right column?")
     if len(value) > MAX_LABEL:
         raise BadRow(column, f"has {len(value)} characters; a label has at most {MAX_LABEL}. Is it the right column?")
     return value
@@ -131,6 +164,6 @@ def drop_keys_in_use(project: Project, plan: Plan, chunk: int = 5000) -> None:
     for start in range(0, len(keys), chunk):
         in_use = Item.objects.filter(project=project, key__in=keys[start : start + chunk]).values_list("key", flat=True)
         for key in in_use:
-            row, _ = plan.places.pop(key)
+            row = plan.places.pop(key) >> 64
             plan.accepted -= 1
             plan.leave_out(RowError(row, key, "key", "is the key of an item that the project has already; that one is kept"))

@@ -1,14 +1,16 @@
 """How a file would be read: encoding, delimiter, columns, the first rows; each a guess until people (or a request) say so."""
 
-import io
 import itertools
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from projects.importing import archive as zips
 from projects.importing import encodings
+from projects.importing.check import many_labels
 from projects.importing.errors import ImportRefused
 from projects.importing.guess import guess_columns
-from projects.importing.rows import DELIMITERS, find_delimiter, kind_of, open_text, read_columns, read_rows
+from projects.importing.picture_labels import labels_file, read_labels
+from projects.importing.rows import DELIMITERS, check_delimiter, find_delimiter, kind_of, open_text, read_columns, read_rows
 from projects.models import Dataset, Modality
 
 ROWS = 8
@@ -38,6 +40,8 @@ class Preview:
             raise ImportRefused(f"Which column has the texts? The columns are: {_listed(self.columns)}.", "text_column")
         if self.modality == Modality.TEXT and mapping["text_column"] == mapping.get("label_column"):
             raise ImportRefused("The texts and the labels cannot be in the same column.", "label_column")
+        if mapping.get("label_column") and mapping["label_column"] == mapping.get("key_column"):
+            raise ImportRefused("The labels and the keys cannot be in the same column: a key names one row.", "key_column")
         if self.modality == Modality.TABLE:
             missing = [name for name in mapping["columns"] if name not in self.columns]
             if missing:
@@ -49,8 +53,10 @@ class Preview:
 
     def check_sure(self) -> None:
         """For requests without a person to ask: raise ImportRefused where the guess is more than reading names."""
+        names = _listed(self.columns)
+        if not self.sure and self.modality == Modality.IMAGE:
+            raise ImportRefused(f"Which column has the labels? Send label_column; the columns are: {names}.", "label_column")
         if not self.sure:
-            names = _listed(self.columns)
             raise ImportRefused(f"Which column has the texts? Send text_column; the columns are: {names}.", "text_column")
         self.check()
 
@@ -80,15 +86,12 @@ def _table(file, name: str, modality: str, given: dict) -> Preview:
     if given.get("encoding"):
         encodings.check(file, encoding)
     elif not certain:
-        notes.append(
-            f"The file is not UTF-8. It was read as {encoding}: look at the letters with accents, or choose another encoding."
-        )
+        notes.append(f"The file is not UTF-8. It was read as {encoding}: is every letter right? Else choose another encoding.")
     delimiter = ""
     if kind == "csv":
         delimiter = given.get("delimiter") or find_delimiter(open_text(file, encoding), name)
         delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
-        if len(delimiter) != 1:
-            raise ImportRefused("The delimiter is one character, or the word tab.", "delimiter")
+        check_delimiter(delimiter)
     columns = read_columns(file, kind, encoding, delimiter)
     rows = list(itertools.islice(read_rows(file, kind, encoding, delimiter), 200))
     filled = [row.cells for row in rows if row.cells]
@@ -100,60 +103,73 @@ def _table(file, name: str, modality: str, given: dict) -> Preview:
         mapping[choice] = given[choice] if given.get(choice) is not None else guess[choice]
     sure = guess["sure"] or bool(given.get("text_column"))
     if modality == Modality.TABLE:
+        # A learner that sees the label learns to read it off: it is never among the columns, whatever was ticked.
         named = {mapping["label_column"], mapping["key_column"]}
-        mapping["columns"] = given.get("columns") or [name for name in columns if name not in named]
+        wanted = columns if given.get("columns") is None else given["columns"]
+        mapping["columns"] = [name for name in wanted if name not in named]
     else:
         mapping["columns"] = []
     if len(columns) == 1 and kind == "csv" and modality == Modality.TABLE:
         notes.append(f"Only one column was found with the {DELIMITERS.get(delimiter, 'delimiter')} as delimiter: is that right?")
+    labels = [label for cells in filled if (label := (cells.get(mapping["label_column"]) or "").strip())]
+    if warning := many_labels(len(set(labels)), len(labels)):
+        notes.append(f"{warning} (The first {len(rows)} rows were counted.)")
     shown = [{"line": r.line, "cells": r.cells, "problem": r.problem} for r in rows if r.cells or r.problem][:ROWS]
     return Preview(modality, mapping, columns, shown, notes, sure)
-
-
-def labels_table(dataset: Dataset) -> tuple[Preview, object] | None:
-    """The CSV `file,label` beside (or inside) an archive of pictures, and a function that opens it; None without one."""
-    if dataset.labels_file:
-        opened, name = dataset.labels_file.open("rb"), dataset.labels_file.name
-    else:
-        if not dataset.name.lower().endswith(".zip"):
-            return None
-        with dataset.file.open("rb") as file, zips.open_archive(file) as archive:
-            tables = zips.csv_members(archive)
-            if len(tables) != 1:
-                return None
-            opened, name = io.BytesIO(archive.read(tables[0])), tables[0].filename
-    table = _table(opened, name, Modality.TABLE, {})
-    return table, opened
 
 
 def _pictures(dataset: Dataset, given: dict) -> Preview:
     mapping = {"kind": "images", "folder_labels": bool(given.get("folder_labels")), "label_column": "", "key_column": ""}
     found = Preview(Modality.IMAGE, mapping)
-    with dataset.file.open("rb") as file:
-        if dataset.name.lower().endswith(".zip"):
-            with zips.open_archive(file) as archive:
-                entries = [info for _, info in zips.pictures(archive)]
-                if not entries:
-                    raise ImportRefused("There is no picture in the zip.", "file")
-                found.n_pictures = len(entries)
-                found.rows = [{"line": i, "cells": {"file": e.filename}, "problem": ""} for i, e in enumerate(entries[:ROWS], 1)]
-                folders = {e.filename.rpartition("/")[0].rpartition("/")[2] for e in entries if "/" in e.filename}
-                found.folders = sorted(folders)[:200]
-        else:
-            found.n_pictures = 1
-            found.rows = [{"line": 1, "cells": {"file": dataset.name}, "problem": ""}]
-    if (table := labels_table(dataset)) is not None:
-        labels, opened = table
-        opened.close()
-        lower = {name.lower(): name for name in labels.columns}
-        file_column = next((lower[n] for n in ("file", "filename", "file_name", "image", "path", "name") if n in lower), "")
-        if not file_column:
-            raise ImportRefused(f"The CSV of labels needs a column “file”; it has: {_listed(labels.columns)}.", "labels_file")
-        others = [name for name in labels.columns if name != file_column]
-        label_column = given.get("label_column") or labels.mapping["label_column"] or (others[0] if len(others) == 1 else "")
-        found.columns = labels.columns
-        found.mapping |= {
-            "key_column": file_column, "label_column": label_column,
-            "encoding": labels.mapping["encoding"], "delimiter": labels.mapping["delimiter"],
-        }  # fmt: skip
+    pictures = _picture_names(dataset)
+    found.n_pictures = len(pictures)
+    found.folders = sorted({PurePosixPath(name).parent.name for name in pictures} - {""})[:200]
+    _read_label_columns(dataset, found, given)
+    labels = {}
+    if found.columns and found.mapping["label_column"] in ["", *found.columns]:
+        table = read_labels(dataset, found.mapping)
+        labels = table.match(pictures)
+        found.notes += _label_notes(sum(map(bool, labels.values())), len(pictures), len(table.problems))
+    for place, name in enumerate(pictures[:ROWS], 1):
+        label = labels.get(name) or (PurePosixPath(name).parent.name if mapping["folder_labels"] else "")
+        found.rows.append({"line": place, "cells": {"file": name, "label": label}, "problem": ""})
     return found
+
+
+def _picture_names(dataset: Dataset) -> list[str]:
+    if not dataset.name.lower().endswith(".zip"):
+        return [dataset.name]
+    with dataset.file.open("rb") as file, zips.open_archive(file) as archive:
+        names = [info.filename for _, info in zips.pictures(archive)]
+    if not names:
+        raise ImportRefused("There is no picture in the zip.", "file")
+    return names
+
+
+def _read_label_columns(dataset: Dataset, found: Preview, given: dict) -> None:
+    """Which columns of the CSV of labels name the picture and its label."""
+    with labels_file(dataset) as (file, name):
+        if file is None:
+            return
+        table = _table(file, name, Modality.TABLE, {})
+    lower = {name.lower(): name for name in table.columns}
+    file_column = next((lower[n] for n in ("file", "filename", "file_name", "image", "path", "name") if n in lower), "")
+    if not file_column:
+        raise ImportRefused(f"The CSV of labels needs a column “file”; it has: {_listed(table.columns)}.", "labels_file")
+    others = [name for name in table.columns if name != file_column]
+    guess = table.mapping["label_column"] or (others[0] if len(others) == 1 else "")
+    label_column = guess if given.get("label_column") is None else given["label_column"]
+    found.columns, found.notes = table.columns, table.notes
+    found.sure = bool(guess) or given.get("label_column") is not None or not others
+    found.mapping |= {
+        "key_column": file_column, "label_column": label_column,
+        "encoding": table.mapping["encoding"], "delimiter": table.mapping["delimiter"],
+    }  # fmt: skip
+
+
+def _label_notes(labeled: int, pictures: int, problems: int) -> list[str]:
+    if not problems:
+        return []
+    lines = "line does" if problems == 1 else "lines do"
+    text = f"The CSV gives {labeled:,} of the {pictures:,} pictures a label; {problems:,} of its {lines} not fit."
+    return [f"{text} The report of the import will name them."]

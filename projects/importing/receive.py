@@ -43,9 +43,9 @@ def receive(
     file.seek(0)
     with transaction.atomic():
         dataset = Dataset(project=project, created_by=user, name=name, mapping=mapping or {})
-        dataset.file.save(name, file, save=False)
+        dataset.file.save(stored_name(name), file, save=False)
         if labels_file is not None:
-            dataset.labels_file.save(PurePath(labels_file.name).name, labels_file, save=False)
+            dataset.labels_file.save(stored_name(labels_file.name), labels_file, save=False)
         dataset.save()
     try:
         preview(dataset)  # an unreadable file is refused now, not by a worker later
@@ -53,6 +53,12 @@ def receive(
         discard(dataset)
         raise
     return dataset
+
+
+def stored_name(name: str) -> str:
+    """Short enough for every file system, which count bytes; the end, by which the kind is known, stays."""
+    path = PurePath(name)
+    return path.stem.encode()[:120].decode(errors="ignore") + path.suffix[:20]
 
 
 def _is_picture(name: str) -> bool:
@@ -65,7 +71,8 @@ def begin(dataset: Dataset, mapping: dict | None = None) -> None:
     found.check()
     with transaction.atomic():
         held = Dataset.objects.filter(pk=dataset.pk, status=Status.DRAFT)
-        if held.update(mapping=found.mapping, status=Status.QUEUED, rows=0, processed=0) != 1:
+        fields = {"mapping": found.mapping, "status": Status.QUEUED, "rows": 0, "processed": 0, "message": " ".join(found.notes)}
+        if held.update(**fields) != 1:
             raise ImportRefused("This file is being imported already, or has been.")
         dataset.refresh_from_db()
         enqueue(dataset)
@@ -73,19 +80,31 @@ def begin(dataset: Dataset, mapping: dict | None = None) -> None:
 
 def retry(dataset: Dataset) -> None:
     """A failed import becomes a draft again: its columns can be chosen anew."""
-    fields = {"status": Status.DRAFT, "message": "", "errors": [], "processed": 0, "skipped": 0, "finished_at": None}
+    fields = {
+        "status": Status.DRAFT,
+        "message": "",
+        "errors": [],
+        "processed": 0,
+        "skipped": 0,
+        "finished_at": None,
+        "report": "",
+    }
+    report = dataset.report
     if Dataset.objects.filter(pk=dataset.pk, status=Status.FAILED).update(**fields) != 1:
         raise ImportRefused("Only an import that failed can be tried again.")
+    if report:
+        report.storage.delete(report.name)
     dataset.refresh_from_db()
 
 
 def discard(dataset: Dataset) -> None:
     """Remove a draft or a failed import with its files. One that brought items stays."""
-    removed = Dataset.objects.filter(pk=dataset.pk, status__in=[Status.DRAFT, Status.FAILED])
-    if not removed.exists():
-        raise ImportRefused("Only a draft or a failed import can be removed: the items of this one are in use.")
-    files = [dataset.file, dataset.labels_file, dataset.report]
-    removed.delete()
+    with transaction.atomic():
+        removed = Dataset.objects.select_for_update().filter(pk=dataset.pk, status__in=[Status.DRAFT, Status.FAILED]).first()
+        if removed is None or removed.items.exists():
+            raise ImportRefused("Only a draft or a failed import can be removed: the items of this one are in use.")
+        files = [removed.file, removed.labels_file, removed.report]
+        removed.delete()
     for file in files:
         if file:
             file.storage.delete(file.name)

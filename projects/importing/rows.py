@@ -2,18 +2,24 @@
 
 import csv
 import io
+import itertools
 import json
-import sys
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from projects.importing.errors import ImportRefused
-from projects.importing.limits import MAX_COLUMNS
+from projects.importing.limits import MAX_CELL, MAX_COLUMNS, MAX_LINE
 
-# Python's own limit of 131,072 characters per cell is for untrusted peers; ours is per text, with a message of its own.
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+# Python's own limit of 131,072 characters per cell is shorter than some texts; none at all would let one forgotten quote
+# take the rest of the file into memory.
+csv.field_size_limit(MAX_CELL)
+# PostgreSQL has no NUL in texts, and half a surrogate pair is no character; both can stand in JSON, or come of damage.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# Stands behind the last line of a CSV: a row that swallowed it has a quote that nobody closed.
+_END = "\0\ufdd0\ufdd1\0"  # no characters, so no file has them, and no delimiter is one of them
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -67,6 +73,11 @@ def _limited(rows: Iterator[list[str]], count: int) -> Iterator[list[str]]:
         return
 
 
+def check_delimiter(delimiter: str) -> None:
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise ImportRefused("The delimiter is one character, but no quote and no line break, or the word tab.", "delimiter")
+
+
 def open_text(file: BinaryIO, encoding: str) -> io.TextIOWrapper:
     """The file as text; line ends inside quoted cells stay as they are."""
     file.seek(0)
@@ -105,24 +116,47 @@ def read_columns(file: BinaryIO, kind: str, encoding: str, delimiter: str) -> li
     if kind == "jsonl":
         columns: dict[str, None] = {}
         for _, row in zip(range(200), _json_rows(text), strict=False):
-            columns.update(dict.fromkeys(row.cells))
+            columns.update(dict.fromkeys(name for name in row.cells if not UNSTORABLE.search(name)))
         if not columns:
             raise ImportRefused('No line of the file is a JSON object: each line must be one, like {"text": "..."}.', "file")
         return list(columns)
-    header = _header(csv.reader(text, delimiter=delimiter))
+    header = _header(_reader(text, delimiter))
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise ImportRefused(f"The first line names a column twice: {', '.join(map(repr, twice))}. Rename one of them.", "file")
     return header
 
 
+def _lines(text: io.TextIOBase) -> Iterator[str]:
+    """The lines, none of them longer than memory allows."""
+    number = 0
+    while line := text.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise ImportRefused(
+                f"Line {number:,} has more than {MAX_LINE:,} characters: each row needs a line of its own.", "file"
+            )
+        yield line
+
+
+def _reader(text: io.TextIOBase, delimiter: str):
+    return csv.reader(itertools.chain(_lines(text), [_END]), delimiter=delimiter)
+
+
 def _header(reader) -> list[str]:
     try:
         for row in reader:
+            if row and row[-1].endswith(_END):
+                if row != [_END]:
+                    raise _unclosed(reader.line_num, row)
+                break
             if any(cell.strip() for cell in row):
                 names = [cell.strip().lstrip("\ufeff") for cell in row]
                 if len(names) > MAX_COLUMNS:
                     raise ImportRefused(f"The first line has {len(names):,} columns; at most {MAX_COLUMNS:,} are read.", "file")
+                if any(UNSTORABLE.search(name) for name in names):
+                    text = "The first line holds NUL characters, which no text has: the file is damaged, or is in UTF-16."
+                    raise ImportRefused(text, "file")
                 return [name or f"column {i}" for i, name in enumerate(names, 1)]
     except csv.Error as error:
         raise ImportRefused(f"Line {reader.line_num} cannot be read as CSV: {error}.", "file") from None
@@ -133,21 +167,23 @@ def read_rows(file: BinaryIO, kind: str, encoding: str, delimiter: str) -> Itera
     """Every row of the file, blank ones too (with no cells)."""
     text = open_text(file, encoding)
     if kind == "lines":
-        return (Row(n, {"text": line.rstrip("\r\n")} if line.strip() else {}) for n, line in enumerate(text, 1))
+        return (Row(n, {"text": line.rstrip("\r\n")} if line.strip() else {}) for n, line in enumerate(_lines(text), 1))
     return _json_rows(text) if kind == "jsonl" else _csv_rows(text, delimiter)
 
 
 def _csv_rows(text: io.TextIOBase, delimiter: str) -> Iterator[Row]:
-    reader = csv.reader(text, delimiter=delimiter)
+    reader = _reader(text, delimiter)
     header = _header(reader)
     width, line = len(header), reader.line_num + 1
     while True:
         try:
             cells = next(reader)
-        except StopIteration:
-            return
         except csv.Error as error:
             raise ImportRefused(f"Line {line} cannot be read as CSV: {error}. Look for a quote that is never closed.") from None
+        if cells and cells[-1].endswith(_END):
+            if cells == [_END]:
+                return
+            raise _unclosed(line, cells)
         if len(cells) > width and any(cell.strip() for cell in cells[width:]):
             hint = f"is a text with a {DELIMITERS.get(delimiter, 'delimiter')} not quoted?"
             problem = f"has {len(cells)} cells, the first line {width}: {hint}"
@@ -159,18 +195,28 @@ def _csv_rows(text: io.TextIOBase, delimiter: str) -> Iterator[Row]:
         line = reader.line_num + 1
 
 
+def _unclosed(line: int, cells: list[str]) -> ImportRefused:
+    begun = cells[-1].removesuffix(_END)[:40].strip().replace("\n", " ")
+    text = f"A quote is opened in line {line:,}, at “{begun} …”, and never closed, so all that follows would be one cell."
+    return ImportRefused(f"{text} Close it there, or write a quote that belongs to the text twice, in quotes.", "file")
+
+
 def _json_rows(text: io.TextIOBase) -> Iterator[Row]:
-    for line, words in enumerate(text, 1):
+    for line, words in enumerate(_lines(text), 1):
         if not words.strip():
             yield Row(line, {})
             continue
         try:
             found = json.loads(words)
+            cells = {name.strip(): _plain(value) for name, value in found.items()} if isinstance(found, dict) else None
         except ValueError as error:
             yield Row(line, {}, f"is not JSON ({error})")
             continue
-        if isinstance(found, dict):
-            yield Row(line, {str(name).strip(): _plain(value) for name, value in found.items()})
+        except RecursionError:
+            yield Row(line, {}, "is JSON that is nested too deeply to be read")
+            continue
+        if cells is not None:
+            yield Row(line, cells)
         else:
             yield Row(line, {}, 'is JSON, but not an object like {"text": "..."}')
 

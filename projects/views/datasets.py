@@ -114,7 +114,7 @@ def _choices(request: HttpRequest, found: Dataset) -> dict:
         given["columns"] = request.POST.getlist("columns")
     if found.project.modality == Modality.IMAGE:
         given = {"folder_labels": request.POST.get("folder_labels") == "on"}
-        given |= {"label_column": request.POST["label_column"]} if request.POST.get("label_column") else {}
+        given |= {"label_column": request.POST["label_column"]} if "label_column" in request.POST else {}
     return given
 
 
