@@ -100,7 +100,18 @@ def web_server():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "alambic_site.wsgi:application", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    command += ["--worker-class", "gthread", "--threads", "8", "--preload", "--log-level", "warning", "--no-control-socket"]
+    command += [
+        "--worker-class",
+        "gthread",
+        "--threads",
+        os.environ.get("WEB_THREADS", "8"),
+        "--keep-alive",
+        "75",
+        "--preload",
+        "--log-level",
+        "warning",
+        "--no-control-socket",
+    ]
     command += ["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else []
     server = subprocess.Popen(command, cwd=ROOT)
     try:

@@ -134,7 +134,8 @@ class Command(BaseCommand):
     def _web_command(self, processes: int) -> list[str]:
         command = [sys.executable, "-m", "gunicorn", "alambic_site.wsgi:application", "--chdir", str(settings.BASE_DIR)]
         command += ["--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"]
-        command += ["--worker-class", "gthread", "--threads", "8"]
+        # Somebody who answers every few seconds keeps the connection: gunicorn's own two seconds would end it each time.
+        command += ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "75"]
         command += ["--workers", str(env_int("WEB_PROCESSES", processes, minimum=1))]
         command += ["--timeout", "120", "--graceful-timeout", "5", "--log-level", "warning", "--preload", "--no-control-socket"]
         # gunicorn's sign of life is a file's time stamp: in memory, so that a busy disk cannot make it look dead.
