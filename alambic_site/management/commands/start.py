@@ -92,7 +92,9 @@ class Command(BaseCommand):
         """Collected again only when a package or a file of ours has changed."""
         packages = ("django", "djangorestframework", "drf-spectacular-sidecar", "django-htmx", "plotly", "whitenoise")
         digest = hashlib.sha256(" ".join(version(package) for package in packages).encode())
-        ours = [*settings.BASE_DIR.glob("*/static/**/*"), settings.BASE_DIR / "alambic_site" / "staticfiles.py"]
+        # VAR_DIR lies here too, as a rule, with what was collected: looking at that would collect it again at every start.
+        apps = [path for path in settings.BASE_DIR.glob("*/static") if path != Path(settings.STATIC_ROOT)]
+        ours = [*(file for path in apps for file in path.glob("**/*")), settings.BASE_DIR / "alambic_site" / "staticfiles.py"]
         for path in sorted(path for path in ours if path.is_file()):
             stat = path.stat()
             digest.update(f"{path}{stat.st_size}{stat.st_mtime_ns}".encode())
