@@ -85,6 +85,7 @@ def _import(dataset: Dataset, token: str) -> None:
         drop_keys_in_use(dataset.project, plan)
         if plan.accepted == 0:
             _keep_report(dataset, plan)
+            dataset.rows, dataset.skipped, dataset.errors = plan.rows, plan.skipped, plan.errors  # for _fail
             first = f" The first: row {plan.errors[0]['row']} {plan.errors[0]['error']}." if plan.errors else ""
             raise ImportRefused(
                 f"Nothing can be imported: {plan.rows:,} read, all left out; the report names each reason.{first}"
@@ -122,6 +123,7 @@ def _keep_report(dataset: Dataset, plan: Plan) -> None:
 def _fail(dataset: Dataset, token: str, message: str) -> None:
     """Nothing was imported: the message says why, and the pictures that were stored on the way go."""
     fields = {"status": Status.FAILED, "message": message, "finished_at": timezone.now(), "report": dataset.report.name or ""}
+    fields |= {"rows": dataset.rows, "skipped": dataset.skipped, "errors": dataset.errors}
     mine = Dataset.objects.filter(pk=dataset.pk, worker=token)
     if mine.update(**fields, worker="", heartbeat_at=None) == 1:  # else another worker is at it, and these are its pictures
         remove_pictures(dataset)

@@ -86,7 +86,7 @@ def _table(file, name: str, modality: str, given: dict) -> Preview:
     if given.get("encoding"):
         encodings.check(file, encoding)
     elif not certain:
-        notes.append(f"The file is not UTF-8. It was read as {encoding}: is every letter right? Else choose another encoding.")
+        notes.append(f"The file is not UTF-8. It was read as {encoding}, which is a guess: look whether every letter is right.")
     delimiter = ""
     if kind == "csv":
         delimiter = given.get("delimiter") or find_delimiter(open_text(file, encoding), name)
@@ -170,6 +170,7 @@ def _read_label_columns(dataset: Dataset, found: Preview, given: dict) -> None:
 def _label_notes(labeled: int, pictures: int, problems: int) -> list[str]:
     if not problems:
         return []
-    lines = "line does" if problems == 1 else "lines do"
-    text = f"The CSV gives {labeled:,} of the {pictures:,} pictures a label; {problems:,} of its {lines} not fit."
-    return [f"{text} The report of the import will name them."]
+    some = "One line of it does not fit, and the report of the import will name it."
+    if problems > 1:
+        some = f"{problems:,} lines of it do not fit, and the report of the import will name them."
+    return [f"The CSV gives {labeled:,} of the {pictures:,} pictures a label. {some}"]

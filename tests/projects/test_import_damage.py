@@ -234,6 +234,13 @@ def test_names_of_any_length_are_stored(fresh):
     assert load(fresh, "id,text\n1,a\n1,b\n", "é" * 245 + ".csv").skipped == 1
 
 
+def test_a_file_without_one_good_row_names_them_all(manager, browse, project):
+    dataset = load(project, "id,text\n1,\n2,\n")
+    assert (dataset.status, dataset.rows, dataset.skipped, len(dataset.errors)) == ("failed", 2, 2, 2)
+    page = browse(manager).get(f"/projects/{project.pk}/datasets/{dataset.pk}/").content.decode()
+    assert f"/projects/{project.pk}/datasets/{dataset.pk}/report/" in page
+
+
 # --- Columns
 
 
