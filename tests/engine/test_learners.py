@@ -103,7 +103,7 @@ def test_no_candidates_give_no_rows():
 
 def test_wrong_settings_and_data_are_named():
     X, y = blobs()
-    with pytest.raises(SettingsError, match="C: Must be a number from 0.0001 to 10000; got -1"):
+    with pytest.raises(SettingsError, match="C: Must be a number from 0.0001 to 10,000; got -1"):
         fit({"name": "linear_svm", "C": -1}, X, np.arange(30), y[:30], 3, 0)
     broken = X.copy()
     broken[0, 0] = np.nan
