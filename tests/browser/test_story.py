@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from learning import workers
 from learning.models import Run
 from projects.models import Membership, Project, User
 from tests.learning.runs import texts
@@ -44,6 +45,8 @@ def label_by_keyboard(page, truth: dict[str, str], limit: int = 60, done=lambda:
 
 def test_from_a_file_to_a_trained_model(page, session_of, live_server, start_worker, admin_user, browser):  # noqa: F811
     start_worker()
+    wait_until(workers.alive)  # a busy machine takes a while to load scikit-learn
+    page.set_default_timeout(60_000)
     content, truth = partly_labelled()
     session_of(page.context, admin_user)
     page.goto(live_server.url + "/projects/new/")
