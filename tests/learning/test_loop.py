@@ -4,7 +4,7 @@ import pytest
 from django.test import TestCase
 
 from annotation.models import Query, Verdict
-from learning import actions
+from learning import actions, engine
 from learning.jobs import advance
 from learning.models import Run
 from tests.learning.runs import answer_open, curve, fill, finished, open_queries, started
@@ -35,8 +35,9 @@ def test_known_labels_drive_a_run_to_its_budget(project):
 def test_the_test_set_is_never_asked_for_learning_nor_trained_on(project):
     fill(project)
     run = finished(project, **KNOWN)
-    purposes = dict(run.trials.get().queries.values_list("item__key", "purpose"))
-    assert len(purposes) == 50 and "test" not in purposes.values()
+    asked = set(run.trials.get().queries.values_list("item__key", flat=True))
+    test = engine.draw_test(200, run.configuration["test_ratio"], engine.generator(1, "test", 0, 0))
+    assert len(asked) == 50 and asked.isdisjoint({f"k{position}" for position in test})
     assert run.trials.get().rounds.last().n_test == 40
 
 
