@@ -1,6 +1,10 @@
 """Learners: scikit-learn classifiers with typed, ranged settings. Logistic regression is the default."""
 
-from learning.engine.learners import forest, linear, neighbors  # noqa: F401 - they register themselves
+# In the order in which people are offered them: the safe choices first.
+# isort: off
+from learning.engine.learners import linear, naive_bayes, forest, boosting, neighbors, sgd, mlp, ensemble  # noqa: F401
+
+# isort: on
 from learning.engine.learners.registry import Learner, learners
 
 DEFAULT = "logistic_regression"

@@ -28,6 +28,7 @@ class Learner:
     help: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     works_with: ClassVar[frozenset[str]] = frozenset({"text", "image", "table"})
+    free_committee: ClassVar[bool] = False  # whether `members` has something to give
 
     def __init__(self, **settings: Any) -> None:
         self.settings = validate(settings, self.parameters)
@@ -39,6 +40,14 @@ class Learner:
     def fit(self, estimator: ClassifierMixin, X: Matrix, y: np.ndarray) -> ClassifierMixin:
         """Train on (l, d) and (l,); here is the place for a faster way to the same optimum."""
         return estimator.fit(X, y)
+
+    def members(self, estimator: ClassifierMixin, X: Matrix, n_classes: int) -> np.ndarray | None:
+        """(K, m, n_classes) float64 probabilities that the K members of a fitted ensemble give to the rows X (m, d).
+
+        None unless `free_committee`. Classes that were never labelled get 0. The result is large: give `X` in blocks, as
+        `committee.member_blocks` does.
+        """
+        return None
 
     @property
     def class_weight(self) -> str | None:
