@@ -6,11 +6,12 @@ The four registries hide the packages of the same name behind them: `engine.lear
 
 from learning.engine import errors
 from learning.engine.defaults import default_settings
+from learning.engine.derived import Derived
 from learning.engine.errors import EmptyPool, EngineError, FeatureError, MissingClass, SettingsError, UnknownName
 from learning.engine.exploration import mix
 from learning.engine.features import default_for, features
 from learning.engine.learners import learners
-from learning.engine.loop import fit, predict, select
+from learning.engine.loop import fit, fit_warm, predict, select
 from learning.engine.metrics import METRICS, evaluate, normalised_area, per_class
 from learning.engine.model_card import model_card
 from learning.engine.parameters import Parameter, validate
@@ -18,15 +19,18 @@ from learning.engine.pipeline import export, image_module_source, load, trusted_
 from learning.engine.randomness import generator, integer_seed
 from learning.engine.registry import Registry
 from learning.engine.simulation import simulate
-from learning.engine.splits import draw_seed, draw_test
+from learning.engine.splits import SEEDS, draw_seed, draw_test
 from learning.engine.stopping import criteria
 from learning.engine.stopping import evaluate as check_stop
 from learning.engine.store import load_matrix, prepare, save_matrix
 from learning.engine.strategies import Context, Selection, strategies
+from learning.engine.warm_up import runs_without_model, strategy_now
 
 __all__ = [
     "METRICS",
+    "SEEDS",
     "Context",
+    "Derived",
     "EmptyPool",
     "EngineError",
     "FeatureError",
@@ -47,6 +51,7 @@ __all__ = [
     "export",
     "features",
     "fit",
+    "fit_warm",
     "generator",
     "image_module_source",
     "integer_seed",
@@ -59,10 +64,12 @@ __all__ = [
     "per_class",
     "predict",
     "prepare",
+    "runs_without_model",
     "save_matrix",
     "select",
     "simulate",
     "strategies",
+    "strategy_now",
     "trusted_types",
     "validate",
 ]

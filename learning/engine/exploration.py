@@ -4,6 +4,7 @@ import numpy as np
 
 from learning.engine.errors import EngineError
 from learning.engine.strategies.base import Selection
+from learning.engine.strategies.batch_modes import sequential_probability
 from learning.engine.strategies.uniform import draw_uniformly
 
 
@@ -32,8 +33,11 @@ def mix(
     positions[is_random], positions[~is_random] = drawn, selection.positions[kept]
     probability = np.full(n, np.nan)
     probability[is_random] = drawn_probability
-    if selection.probability is not None:
-        probability[~is_random] = selection.probability[kept]
+    if selection.weights is not None:
+        # What was drawn at random had left before the strategy's first pick, so its weight is not among those that were left.
+        order = np.argsort(candidates, kind="stable")
+        place = order[np.searchsorted(candidates, positions, sorter=order)]
+        probability[~is_random] = sequential_probability(selection.weights, place[~is_random], gone=place[is_random])
     scores = None
     if selection.scores is not None:
         scores = np.full(n, np.nan)

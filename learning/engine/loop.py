@@ -11,8 +11,10 @@ from learning.engine.blocks import Matrix, row_blocks, take
 from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
-from learning.engine.strategies import Context, Selection, strategies
+from learning.engine.strategies import Context, Selection, Strategy, strategies
 from learning.engine.threads import one_thread
+
+State = dict[str, np.ndarray]
 
 
 def make(registry: Any, settings: dict[str, Any]) -> Any:
@@ -26,6 +28,18 @@ def fit(settings: dict[str, Any], X: Matrix, positions: np.ndarray, y: np.ndarra
 
     The order of the positions makes no difference. Classes may be missing. Raises MissingClass with fewer than two of them,
     EngineError where the learner refuses the data.
+    """
+    return fit_warm(settings, X, positions, y, n_classes, seed, None)[0]
+
+
+def fit_warm(
+    settings: dict[str, Any], X: Matrix, positions: np.ndarray, y: np.ndarray, n_classes: int, seed: int, state: State | None
+) -> tuple[Any, State | None]:
+    """As `fit`, from where the last round ended: (model, the state from which the next round may start).
+
+    The optimum is that of `fit` within the learner's tolerance; the same state gives the same model bit for bit, so what wants
+    to go on after a restart keeps the state (a dict of arrays) with the round. None: from the beginning, or the learner has no
+    such way.
     """
     positions, y = np.asarray(positions), np.asarray(y, dtype=np.int64)
     class_counts = np.bincount(y, minlength=n_classes)
@@ -43,7 +57,9 @@ def fit(settings: dict[str, Any], X: Matrix, positions: np.ndarray, y: np.ndarra
         # Early on, few labels of many classes are no sign of a regression problem, which scikit-learn suspects.
         warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
         try:
-            return learner.fit(estimator, rows, y[order])
+            if hasattr(learner, "fit_warm"):
+                return learner.fit_warm(estimator, rows, y[order], positions[order], state)
+            return learner.fit(estimator, rows, y[order]), None
         except ValueError as error:
             raise EngineError(f"{type(learner).__name__} cannot be trained on these features: {error}") from error
 
@@ -78,7 +94,11 @@ def select(
     """
     if len(context.candidates) == 0:
         return Selection(np.empty(0, dtype=np.int64))
-    selection = make(strategies, settings).select(context, batch_size + beyond)
+    strategy = make(strategies, settings)
+    if isinstance(strategy, Strategy):
+        selection = strategy.select(context, batch_size, beyond)
+    else:  # a plug-in, which knows of batches only
+        selection = strategy.select(context, batch_size + beyond)
     if exploration <= 0:
         return selection
     if rng is None:

@@ -1,6 +1,17 @@
 """What is set aside, and what the first model learns from."""
 
+from typing import Any
+
 import numpy as np
+
+from learning.engine.errors import EngineError
+
+SEEDS = {
+    "random": "Drawn at random: the labels stay representative.",
+    "stratified": "Drawn at random, each class in proportion and at least once; needs labels that are known.",
+    "typiclust": "Typical items of different clusters, before any label is known.",
+    "k_center": "Items as different from each other as possible, before any label is known.",
+}
 
 
 def draw_test(n_items: int, ratio: float, rng: np.random.Generator) -> np.ndarray:
@@ -9,7 +20,51 @@ def draw_test(n_items: int, ratio: float, rng: np.random.Generator) -> np.ndarra
     return np.sort(rng.choice(n_items, size=size, replace=False)).astype(np.int64)
 
 
-def draw_seed(candidates: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """At most `size` of the candidates, uniformly, in random order (the order in which they are asked)."""
+def draw_seed(
+    candidates: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    how: str = "random",
+    *,
+    codes: np.ndarray | None = None,
+    context: dict[str, Any] | None = None,
+) -> np.ndarray:
+    """At most `size` of the candidates in the order in which they are asked, by one of SEEDS.
+
+    codes: (n,) class codes of all items, -1 where unknown, for "stratified". context: X and, if there, derived and labeled, for
+    the two that look at the features. Raises EngineError where what it needs is missing.
+    """
     candidates = np.asarray(candidates, dtype=np.int64)
-    return rng.choice(candidates, size=min(size, len(candidates)), replace=False)
+    size = min(size, len(candidates))
+    if how == "random" or size == 0:
+        return rng.choice(candidates, size=size, replace=False)
+    if how == "stratified":
+        if codes is None or (codes[candidates] < 0).any():
+            raise EngineError("A stratified seed needs the label of every item that it may draw.")
+        return _stratified(candidates, codes[candidates], size, rng)
+    if how not in SEEDS or not context:
+        raise EngineError(f"Cannot draw a seed by {how!r}; known are {', '.join(SEEDS)}, and the last two need features.")
+    from learning.engine.strategies import Context, strategies
+
+    nothing = np.empty(0, dtype=np.int64)
+    given = {"labeled": nothing, "y": nothing} | context
+    return strategies.get(how)().select(Context(candidates=candidates, rng=rng, **given), size).positions
+
+
+def _stratified(candidates: np.ndarray, y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Each class once, as far as the size goes, then in proportion by largest remainders."""
+    classes, inverse, counts = np.unique(y, return_inverse=True, return_counts=True)
+    quotas = np.zeros(len(classes), dtype=np.int64)
+    quotas[rng.permutation(len(classes))[:size]] = 1
+    wanted = counts / counts.sum() * size
+    while (left := size - int(quotas.sum())) > 0:
+        short = np.where(quotas < counts, wanted - quotas, -np.inf)
+        # One each to the classes that are shortest of their share; ties at random.
+        order = np.lexsort((rng.random(len(classes)), -short))
+        grow = order[np.isfinite(short[order])][: max(1, min(left, int((short > 0).sum())))]
+        quotas[grow] += 1
+    shuffled = rng.permutation(len(candidates))
+    place = np.empty(len(candidates), dtype=np.int64)
+    by_class = shuffled[np.argsort(inverse[shuffled], kind="stable")]
+    place[by_class] = np.arange(len(candidates)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rng.permutation(candidates[place < quotas[inverse]])

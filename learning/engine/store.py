@@ -83,6 +83,18 @@ def build(settings: dict[str, Any], items: Any, fit_positions: np.ndarray, rando
     return X, transformer
 
 
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Save one array; the file appears complete or not at all, also where several processes write it at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, values)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
 def _is_complete(directory: Path) -> bool:
     return directory.is_dir()  # it is renamed into place as a whole
 

@@ -7,7 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from learning.engine.strategies.k_center import farthest_first
+from learning.engine import Context
+from learning.engine.strategies.covering import farthest_first
 from learning.engine.strategies.scores import least_confidence, margin
 
 
@@ -47,7 +48,8 @@ def test_wdbc_core_set_keeps_to_its_published_mean():
     areas = []
     for seed in range(4):
         X, y, X_test, y_test, labeled = wdbc(seed)
-        order, _ = farthest_first(X, np.arange(20, 341), np.array(labeled), 321, np.random.default_rng(0))
+        state = {"X": X, "labeled": np.array(labeled), "y": y[labeled], "candidates": np.arange(20, 341)}
+        order, _ = farthest_first(Context(**state, rng=np.random.default_rng(0)), 321)
         order = labeled + (order + 20).tolist()
         steps = range(21, 342, 4)
         scores = [SVC(C=1, gamma="auto").fit(X[order[:n]], y[order[:n]]).score(X_test, y_test) for n in steps]

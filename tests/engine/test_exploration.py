@@ -52,3 +52,21 @@ def test_everything_at_random_and_the_whole_pool():
     assert mixed.is_random.all() and sorted(mixed.positions) == CANDIDATES.tolist()
     with pytest.raises(EngineError):
         mix(selection(3), CANDIDATES, 1.5, np.random.default_rng(0))
+
+
+def test_each_pick_carries_its_probability_given_the_random_ones():
+    """The random ones leave first; the others were drawn in proportion to their weights from what was left (for LURE)."""
+    weights = np.arange(1.0, 11.0)
+    counts = np.zeros((10, 10))
+    expected = np.zeros((10, 10))
+    for seed in range(4000):
+        rng = np.random.default_rng(seed)
+        keys = np.log(weights) + rng.gumbel(size=10)
+        chosen = Selection(np.argsort(-keys)[:2], weights=weights)
+        mixed = mix(chosen, np.arange(10), 0.5, rng)
+        (random,), (own,) = mixed.positions[mixed.is_random], mixed.positions[~mixed.is_random]
+        assert mixed.probability[~mixed.is_random] == pytest.approx(weights[own] / (weights.sum() - weights[random]))
+        counts[random, own] += 1
+        expected[random] += np.delete(weights, random).sum() and weights / (weights.sum() - weights[random])
+    expected[np.diag_indices(10)] = 0
+    assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected + 1))

@@ -3,8 +3,14 @@ import pytest
 from scipy import sparse
 
 from learning.engine import Context, select
-from learning.engine.strategies import k_center
-from learning.engine.strategies.k_center import farthest_first
+from learning.engine.strategies import covering
+from learning.engine.strategies.covering import Nearest, nearest_asked
+
+
+def farthest_first(X, candidates, centers, size, rng):
+    centers = np.asarray(centers, dtype=np.int64)
+    context = Context(X=X, labeled=centers, y=np.zeros(len(centers), dtype=int), candidates=candidates, rng=rng)
+    return covering.farthest_first(context, size)
 
 
 def plain(X: np.ndarray, candidates: np.ndarray, centers: np.ndarray, batch_size: int) -> list[int]:
@@ -30,8 +36,8 @@ def test_by_hand_on_a_line():
 @pytest.mark.parametrize("as_sparse", [False, True])
 @pytest.mark.parametrize(("active", "flush"), [(4096, 64), (5, 64), (7, 2), (1, 1)])
 def test_takes_what_the_plain_algorithm_takes(monkeypatch, as_sparse, active, flush):
-    monkeypatch.setattr(k_center, "_ACTIVE", active)
-    monkeypatch.setattr(k_center, "_FLUSH_AFTER", flush)
+    monkeypatch.setattr(covering, "_ACTIVE", active)
+    monkeypatch.setattr(covering, "_FLUSH_AFTER", flush)
     rng = np.random.default_rng(3)
     X = rng.normal(size=(60, 5))
     candidates, centers = np.arange(10, 60), np.arange(4)
@@ -62,8 +68,8 @@ def test_identical_items_are_each_taken_once():
 
 @pytest.mark.parametrize(("active", "flush"), [(5, 2), (1, 1), (3, 64)])
 def test_no_item_is_taken_twice_however_the_work_is_cut(monkeypatch, active, flush):
-    monkeypatch.setattr(k_center, "_ACTIVE", active)
-    monkeypatch.setattr(k_center, "_FLUSH_AFTER", flush)
+    monkeypatch.setattr(covering, "_ACTIVE", active)
+    monkeypatch.setattr(covering, "_FLUSH_AFTER", flush)
     X = np.repeat(np.eye(4), 5, axis=0)
     best, _ = farthest_first(X, np.arange(1, 20), np.array([0]), 19, np.random.default_rng(0))
     assert sorted(best) == list(range(19))
@@ -75,3 +81,36 @@ def test_the_strategy_keeps_away_from_what_is_pending():
     for pending, expected in (([], 2), ([1], 3)):
         context = Context(**state, pending=np.array(pending, dtype=int), rng=np.random.default_rng(0))
         assert select({"name": "k_center"}, context, 1).positions.tolist() == [expected]
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_what_is_kept_from_round_to_round_equals_what_a_restart_computes(as_sparse):
+    """Bit for bit, in however many steps the labels came: otherwise a killed worker would change the curve."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(700, 37)).astype(np.float32)
+    X = sparse.csr_matrix(X * (rng.random(X.shape) < 0.1)) if as_sparse else X
+    order = rng.permutation(700)
+    cache: dict = {}
+    for size in (3, 10, 80, 81, 200, 330):
+        labeled = np.sort(order[:size])
+        state = {"X": X, "labeled": labeled, "y": labeled % 2, "candidates": np.sort(order[size:])}
+        grown = nearest_asked(Context(**state, rng=rng, cache=cache))
+        fresh = nearest_asked(Context(**state, rng=rng))
+        assert np.array_equal(grown.squared, fresh.squared)
+
+
+def test_a_label_that_was_taken_back_is_no_center_any_more():
+    X = np.array([[0.0], [10.0], [9.0], [5.0]])
+    cache: dict = {}
+    for labeled, expected in (([0, 1], 3), ([0], 2)):
+        state = {"X": X, "labeled": np.array(labeled), "y": np.array(labeled) % 2, "candidates": np.array([2, 3])}
+        context = Context(**state, rng=np.random.default_rng(0), cache=cache)
+        assert select({"name": "k_center"}, context, 1).positions.tolist() == [expected]
+
+
+def test_distances_are_those_of_numpy():
+    X = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    nearest = Nearest(X, np.einsum("ij,ij->i", X, X, dtype=float))
+    nearest.add(np.array([3, 4]))
+    expected = ((X[:, None] - X[[3, 4]]) ** 2).sum(axis=2).min(axis=1)
+    assert nearest.squared == pytest.approx(expected, abs=1e-4)

@@ -24,6 +24,12 @@ def margin(P: np.ndarray) -> np.ndarray:
     return second - first
 
 
+def ratio(P: np.ndarray) -> np.ndarray:
+    """The second largest over the largest, in 0..1; 1 where all are zero."""
+    first, second = _two_largest(P)
+    return np.divide(second, first, out=np.ones(len(first), dtype=np.result_type(first, np.float32)), where=first > 0)
+
+
 def entropy(P: np.ndarray) -> np.ndarray:
     """Shannon entropy in nats, 0 log 0 = 0 (Shannon 1948; Holub, Perona & Burl 2008)."""
     P = np.asarray(P)

@@ -19,9 +19,14 @@ class RandomSampling(Strategy):
     label = "Random"
     help = "Draws items uniformly: the baseline, and the only choice that keeps the labelled part representative."
     batch_aware = True
+    wrappers = False
     reference = "Baseline: simple random sampling without replacement."
     cost = "O(m)"
 
-    def _select(self, context: Context, batch_size: int) -> Selection:
-        picked, probability = draw_uniformly(context.candidates, batch_size, context.rng)
-        return Selection(picked, probability=probability)
+    def _select_from(self, context: Context, batch_size: int, beyond: int) -> Selection:
+        batch, _ = draw_uniformly(context.candidates, batch_size, context.rng)
+        if beyond:  # drawn apart, because a longer draw does not begin with the shorter one
+            rest = np.setdiff1d(context.candidates, batch, assume_unique=True)
+            batch = np.concatenate([batch, draw_uniformly(rest, beyond, context.rng)[0]])
+        m = len(context.candidates)
+        return Selection(batch, probability=1.0 / (m - np.arange(len(batch))), weights=np.ones(m))

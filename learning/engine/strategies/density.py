@@ -1,0 +1,93 @@
+"""Information density: uncertain, and typical of what is not labelled yet."""
+
+import numpy as np
+from scipy import sparse
+
+from learning.engine.blocks import Matrix, row_blocks, take
+from learning.engine.derived import Derived
+from learning.engine.parameters import Parameter
+from learning.engine.strategies import scores
+from learning.engine.strategies.base import Context
+from learning.engine.strategies.registry import strategies
+from learning.engine.strategies.scored import ScoredStrategy
+from learning.engine.threads import one_thread
+
+_BASES = {"entropy": scores.entropy, "least_confidence": scores.least_confidence, "margin": lambda P: 1 + scores.margin(P)}
+
+
+def mean_similarity(context: Context) -> np.ndarray:
+    """(m,) mean cosine of each candidate to all items of the pool that are neither labelled nor pending, itself included.
+
+    The mean cosine to many vectors is the product with the mean of their unit vectors: O(nnz), and no matrix of pairs.
+    """
+    X, derived = context.X, context.derived
+    norms = np.sqrt(derived.squared_norms)
+    total = derived.get("sum_of_unit_rows", lambda: _sum_of_unit_rows(X, norms, derived.pool))
+    others = total - _sum_of_unit_rows(X, norms, context.asked)
+    n_others = max(1, len(derived.pool) - len(context.asked))
+    direction = (others / n_others).astype(X.dtype)
+    similarity = np.empty(X.shape[0])
+    with one_thread():
+        for there, rows in row_blocks(X, None, 1):
+            similarity[there] = rows @ direction
+    chosen = norms[context.candidates]
+    return np.divide(similarity[context.candidates], chosen, out=np.zeros(len(chosen)), where=chosen > 0)
+
+
+def _sum_of_unit_rows(X: Matrix, norms: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    total = np.zeros(X.shape[1])
+    for there, rows in row_blocks(X, positions, 1):
+        mine = norms[positions[there]]
+        weights = np.divide(1.0, mine, out=np.zeros(len(mine)), where=mine > 0)
+        total += rows.T @ weights
+    return total
+
+
+@strategies.register("information_density")
+class InformationDensity(ScoredStrategy):
+    """phi(x) (mean similarity of x to the unlabelled)^power, phi an uncertainty (Settles & Craven 2008, eq. 13).
+
+    The similarity is the cosine; (1 + cosine) / 2 where features can be negative. Needs proba and features; one prediction of the
+    pool + O(nnz).
+    """
+
+    label = "Information density"
+    help = "Asks what is uncertain and resembles many other items: no odd ones out."
+    parameters = (
+        Parameter(
+            "base",
+            "choice",
+            "entropy",
+            choices=(("entropy", "Entropy"), ("least_confidence", "Least confidence"), ("margin", "Margin")),
+            label="Uncertainty",
+            help="How uncertain an item is.",
+        ),
+        Parameter(
+            "power",
+            "float",
+            1.0,
+            minimum=0,
+            maximum=100,
+            label="Weight of density",
+            help="0 leaves the uncertainty alone; larger asks more typical items.",
+        ),
+    )
+    needs = frozenset({"proba", "features"})
+    reference = "Settles & Craven (2008), An analysis of active learning strategies for sequence labeling tasks."
+    cost = "one prediction of the pool + O(nnz)"
+    lowest = 0.0
+
+    def scores(self, context: Context) -> np.ndarray:
+        """(m,) higher = ask first."""
+        similarity = mean_similarity(context)
+        if _may_be_negative(context.derived):
+            similarity = (1 + similarity) / 2
+        return _BASES[self.settings["base"]](context.proba) * np.maximum(similarity, 0) ** self.settings["power"]
+
+
+def _may_be_negative(derived: Derived) -> bool:
+    def lowest() -> np.ndarray:
+        X = derived.X.data if sparse.issparse(derived.X) else take(derived.X, derived.pool[:10_000])
+        return np.asarray([X.min(initial=0)])
+
+    return bool(derived.get("lowest_feature", lowest)[0] < 0)
