@@ -2,7 +2,7 @@
 
 # In the order in which people are offered them: the safe choices first.
 # isort: off
-from learning.engine.learners import linear, naive_bayes, forest, boosting, neighbors, sgd, mlp, ensemble  # noqa: F401
+from learning.engine.learners import linear, svm, naive_bayes, forest, boosting, neighbors, sgd, mlp, ensemble  # noqa: F401
 
 # isort: on
 from learning.engine.learners.registry import Learner, learners

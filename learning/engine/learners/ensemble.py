@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse as sp
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.preprocessing import LabelEncoder
 
@@ -109,10 +108,11 @@ class Ensemble(Learner):
     def members(self, estimator: BaggingClassifier, X: Matrix, n_classes: int) -> np.ndarray:
         """(K, m, n_classes), K = the number of learners, in the order of `members`; without their weights."""
         vote, rows = inner(estimator, X)
-        if sp.issparse(rows):
-            rows = sp.csr_matrix(rows)
         proba = np.zeros((len(vote.estimators_), rows.shape[0], n_classes))
         classes = np.asarray(estimator.classes_, dtype=np.int64)
         for member, answers in zip(vote.estimators_, proba, strict=True):
             answers[:, classes] = member.predict_proba(rows)
         return proba
+
+    def n_members(self, estimator: BaggingClassifier) -> int:
+        return len(self.weights)

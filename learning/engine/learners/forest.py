@@ -1,13 +1,16 @@
 """Ensembles of trees."""
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.ensemble._forest import ForestClassifier
+from scipy import sparse as sp
+from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier
+from sklearn.utils import check_array
 
 from learning.engine.blocks import Matrix
-from learning.engine.learners.committee import forest_members
+from learning.engine.learners.columns import inner, on_columns, varying
 from learning.engine.learners.registry import CLASS_WEIGHT, Learner, learners
 from learning.engine.parameters import Parameter
+
+ForestClassifier = RandomForestClassifier | ExtraTreesClassifier
 
 _PARAMETERS = (
     Parameter("trees", "int", 200, minimum=10, maximum=2000, label="Trees", help="More are steadier and slower."),
@@ -46,8 +49,28 @@ class _Forest(Learner):
             n_jobs=1,
         )
 
-    def members(self, estimator: ForestClassifier, X: Matrix, n_classes: int) -> np.ndarray:
-        return forest_members(estimator, X, n_classes)
+    def fit(self, estimator: ForestClassifier, X: Matrix, y: np.ndarray) -> ForestClassifier | BaggingClassifier:
+        """On the columns that vary in X (l, d), if it is sparse: a tree would try the others, and find nothing to divide."""
+        if not sp.issparse(X):
+            return estimator.fit(X, y)
+        columns, (classes, codes) = varying(X), np.unique(y, return_inverse=True)
+        return on_columns(estimator.fit(X[:, columns], codes), columns, classes, X.shape[1])
+
+    def members(self, estimator: ForestClassifier | BaggingClassifier, X: Matrix, n_classes: int) -> np.ndarray:
+        forest, rows = _forest(estimator, X)
+        rows = check_array(rows, accept_sparse="csr", dtype=np.float32)  # once for all trees
+        proba = np.zeros((len(forest.estimators_), X.shape[0], n_classes))
+        classes = np.asarray(estimator.classes_, dtype=np.int64)
+        for tree, answers in zip(forest.estimators_, proba, strict=True):
+            answers[:, classes] = tree.predict_proba(rows, check_input=False)
+        return proba
+
+    def n_members(self, estimator: ForestClassifier | BaggingClassifier) -> int:
+        return self.settings["trees"]
+
+
+def _forest(estimator: ForestClassifier | BaggingClassifier, X: Matrix) -> tuple[ForestClassifier, Matrix]:
+    return inner(estimator, X) if isinstance(estimator, BaggingClassifier) else (estimator, X)
 
 
 @learners.register("random_forest")

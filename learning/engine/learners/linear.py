@@ -3,10 +3,8 @@
 import numpy as np
 from scipy import sparse as sp
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
-from sklearn.svm import SVC, LinearSVC
 
 from learning.engine.blocks import Matrix
-from learning.engine.learners.calibration import calibrated
 from learning.engine.learners.registry import CLASS_WEIGHT, Learner, learners
 from learning.engine.parameters import Parameter
 
@@ -55,50 +53,3 @@ class LogisticRegression(Learner):
         coef[:, used] = estimator.coef_
         estimator.coef_, estimator.n_features_in_ = coef, X.shape[1]
         return estimator
-
-
-@learners.register("linear_svm")
-class LinearSVM(Learner):
-    """Linear support vector machine (liblinear), its decision values turned into probabilities by Platt's sigmoid."""
-
-    label = "Linear SVM"
-    help = "A linear support vector machine whose scores are calibrated to probabilities; strong on text."
-    parameters = (_strength(1.0), CLASS_WEIGHT, _max_iter(2000))
-
-    def build(self, *, class_counts: np.ndarray, sparse: bool, random_state: int) -> object:
-        s = self.settings
-        base = LinearSVC(C=s["C"], class_weight=self.class_weight, max_iter=s["max_iter"], random_state=random_state)
-        return calibrated(base, class_counts, random_state)
-
-
-@learners.register("svc")
-class KernelSVM(Learner):
-    """Support vector machine with a kernel (libsvm), decision values turned into probabilities by Platt's sigmoid."""
-
-    label = "SVM with kernel"
-    help = "A support vector machine with a curved boundary; good on small sets of numbers or images, slow beyond 10,000 labels."
-    parameters = (
-        _strength(1.0),
-        Parameter(
-            "kernel",
-            "choice",
-            "rbf",
-            choices=(("rbf", "Radial (RBF)"), ("linear", "Linear"), ("poly", "Polynomial")),
-            label="Kernel",
-            help="The shape of the boundary.",
-        ),
-        Parameter(
-            "gamma",
-            "choice",
-            "scale",
-            choices=(("scale", "By the variance of the features"), ("auto", "By the number of features")),
-            label="Gamma",
-            help="How far one label reaches.",
-        ),
-        CLASS_WEIGHT,
-    )
-
-    def build(self, *, class_counts: np.ndarray, sparse: bool, random_state: int) -> object:
-        s = self.settings
-        base = SVC(C=s["C"], kernel=s["kernel"], gamma=s["gamma"], class_weight=self.class_weight, random_state=random_state)
-        return calibrated(base, class_counts, random_state)

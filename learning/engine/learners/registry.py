@@ -44,10 +44,14 @@ class Learner:
     def members(self, estimator: ClassifierMixin, X: Matrix, n_classes: int) -> np.ndarray | None:
         """(K, m, n_classes) float64 probabilities that the K members of a fitted ensemble give to the rows X (m, d).
 
-        None unless `free_committee`. Classes that were never labelled get 0. The result is large: give `X` in blocks, as
-        `committee.member_blocks` does.
+        None unless `free_committee`. Classes that were never labelled get 0. The result is large: give X in blocks of rows, of
+        which `n_members` says how large they may be.
         """
         return None
+
+    def n_members(self, estimator: ClassifierMixin) -> int:
+        """K, the number of members of a fitted ensemble; 0 for what is none."""
+        return 0
 
     @property
     def class_weight(self) -> str | None:

@@ -1,6 +1,7 @@
 """Linear classifiers trained step by step."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.linear_model import SGDClassifier
 
 from learning.engine.blocks import Matrix
@@ -50,8 +51,14 @@ class StochasticGradient(Learner):
         )
 
     def fit(self, estimator: SGDClassifier, X: Matrix, y: np.ndarray) -> SGDClassifier:
-        """On scaled columns: with one step size for all of them, those of large numbers would drown the others."""
+        """On scaled columns: with one step size for all of them, those of large numbers would drown the others.
+
+        A row's mean square is then 1, so that the penalty means the same however many columns there are.
+        """
         rows, mean, scale = scaled(X)
+        if not sparse.issparse(X):
+            width = np.sqrt(X.shape[1])
+            rows, scale = rows / width, scale * width
         estimator.fit(rows, y)
         weights, estimator.intercept_ = unscaled(estimator.coef_.T, estimator.intercept_, mean, scale)
         estimator.coef_ = np.ascontiguousarray(weights.T)
