@@ -20,7 +20,7 @@ from learning.engine.randomness import generator, integer_seed
 from learning.engine.registry import Registry
 from learning.engine.simulation import simulate
 from learning.engine.splits import SEEDS, draw_seed, draw_test
-from learning.engine.stopping import criteria
+from learning.engine.stopping import criteria, decision_values, draw_stop_set, measure, pack, unpack
 from learning.engine.stopping import evaluate as check_stop
 from learning.engine.store import load_matrix, prepare, save_matrix
 from learning.engine.strategies import Context, Selection, strategies
@@ -42,9 +42,11 @@ __all__ = [
     "UnknownName",
     "check_stop",
     "criteria",
+    "decision_values",
     "default_for",
     "default_settings",
     "draw_seed",
+    "draw_stop_set",
     "draw_test",
     "errors",
     "evaluate",
@@ -58,9 +60,11 @@ __all__ = [
     "learners",
     "load",
     "load_matrix",
+    "measure",
     "mix",
     "model_card",
     "normalised_area",
+    "pack",
     "per_class",
     "predict",
     "prepare",
@@ -71,5 +75,6 @@ __all__ = [
     "strategies",
     "strategy_now",
     "trusted_types",
+    "unpack",
     "validate",
 ]

@@ -50,9 +50,13 @@ class Registry:
             raise UnknownName(self.kind, name, self._classes) from None
 
     def names(self) -> list[str]:
-        """In the order of registration."""
+        """In the order of registration, or as `put_first` says."""
         self._load_entry_points()
         return list(self._classes)
+
+    def put_first(self, *names: str) -> None:
+        """These come first in lists, in this order; the others follow as they were registered."""
+        self._classes = {name: self._classes[name] for name in names} | self._classes
 
     def __iter__(self) -> Iterator[type]:
         self._load_entry_points()
