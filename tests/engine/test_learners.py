@@ -4,7 +4,12 @@ from scipy import sparse
 
 from learning.engine import EngineError, MissingClass, SettingsError, fit, learners, predict
 
-ALL = [{"name": name, **({"trees": 20} if name == "random_forest" else {})} for name in learners.names()]
+QUICK = {
+    "random_forest": {"trees": 20},
+    "extra_trees": {"trees": 20},
+    "ensemble": {"members": "logistic_regression, naive_bayes, k_nearest_neighbors"},
+}
+ALL = [{"name": name, **QUICK.get(name, {})} for name in learners.names()]
 
 
 def blobs(n=60, n_classes=3, as_sparse=False, seed=0):

@@ -28,7 +28,7 @@ class HistGradientBoosting(Learner):
     """
 
     label = "Gradient boosting"
-    help = "Trees that correct each other; often the best on tables with a few hundred labels or more, slow with many classes."
+    help = "Trees that correct each other; strong on tables with many hundreds of labels, weak with few, slow with many classes."
     parameters = (
         Parameter("max_iter", "int", 100, minimum=1, maximum=5000, label="Steps", help="How many times the trees correct."),
         Parameter(

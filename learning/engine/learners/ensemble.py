@@ -98,12 +98,12 @@ class Ensemble(Learner):
 
     def fit(self, estimator: VotingClassifier, X: Matrix, y: np.ndarray) -> BaggingClassifier:
         """Each member by its own `fit`, which knows more than its scikit-learn class."""
-        encoder = LabelEncoder().fit(y)
-        codes = encoder.transform(y)
+        classes, codes = np.unique(y, return_inverse=True)
         fitted = {name: self.learners[name].fit(member, X, codes) for name, member in estimator.estimators}
         estimator.estimators_, estimator.named_estimators_ = list(fitted.values()), fitted
-        estimator.le_, estimator.classes_ = LabelEncoder().fit(codes), np.unique(codes)
-        return on_columns(estimator, slice(None), encoder.classes_, X.shape[1])
+        estimator.le_ = LabelEncoder().fit(codes)
+        estimator.classes_ = estimator.le_.classes_
+        return on_columns(estimator, slice(None), classes, X.shape[1])
 
     def members(self, estimator: BaggingClassifier, X: Matrix, n_classes: int) -> np.ndarray:
         """(K, m, n_classes), K = the number of learners, in the order of `members`; without their weights."""

@@ -78,7 +78,7 @@ class RandomForest(_Forest):
     """Bagged trees on random feature subsets (Breiman 2001)."""
 
     label = "Random forest"
-    help = "Many decision trees that vote; good on tables, needs no scaling."
+    help = "Many decision trees that vote; the first choice for tables, from a few dozen labels on."
     kind = RandomForestClassifier
 
 
@@ -87,5 +87,5 @@ class ExtraTrees(_Forest):
     """Trees on random feature subsets with random thresholds, each grown on all labels (Geurts, Ernst & Wehenkel 2006)."""
 
     label = "Extra trees"
-    help = "Like a random forest, with more chance in each tree: faster to train and smoother, good on tables and images."
+    help = "Like a random forest, with more chance in each tree: often a little better, on texts and images too."
     kind = ExtraTreesClassifier

@@ -12,7 +12,7 @@ class KNearestNeighbors(Learner):
     """The labels of the k nearest labelled items (Fix & Hodges 1951), k at most the number of labels."""
 
     label = "Nearest neighbours"
-    help = "Looks at the most similar labelled items; no training, slow prediction with many labels."
+    help = "Says what the most similar labelled items say; good on images and embeddings. Slow to predict with many labels."
     parameters = (
         Parameter("k", "int", 5, minimum=1, maximum=1000, label="Neighbours", help="How many labelled items vote."),
         Parameter(

@@ -53,7 +53,9 @@ class KernelSVM(_SupportVectorMachine):
     """Support vector machine with a kernel (Cortes & Vapnik 1995; libsvm), calibrated by a sigmoid (Platt 1999)."""
 
     label = "SVM with kernel"
-    help = "A support vector machine with a curved boundary; good on small sets of numbers or images, slow beyond 10,000 labels."
+    help = (
+        "A support vector machine with a curved boundary; good on images and numbers, weak on texts, slow beyond 10,000 labels."
+    )
     parameters = (
         _STRENGTH,
         Parameter(
