@@ -5,6 +5,9 @@ The four registries hide the packages of the same name behind them: `engine.lear
 """
 
 from learning.engine import errors
+from learning.engine.autolabel import AuditPlan, Decision, checks_for_power, checks_needed, decide
+from learning.engine.autolabel import plan as plan_audit
+from learning.engine.calibration import Calibrator, fit_calibrator, out_of_fold, reliability
 from learning.engine.defaults import default_settings
 from learning.engine.derived import Derived
 from learning.engine.errors import EmptyPool, EngineError, FeatureError, MissingClass, SettingsError, UnknownName
@@ -12,6 +15,7 @@ from learning.engine.exploration import mix
 from learning.engine.features import default_for, features
 from learning.engine.learners import learners
 from learning.engine.loop import fit, fit_warm, predict, select
+from learning.engine.lure import lure, lure_weights
 from learning.engine.metrics import METRICS, evaluate, normalised_area, per_class
 from learning.engine.model_card import model_card
 from learning.engine.parameters import Parameter, validate
@@ -29,7 +33,10 @@ from learning.engine.warm_up import runs_without_model, strategy_now
 __all__ = [
     "METRICS",
     "SEEDS",
+    "AuditPlan",
+    "Calibrator",
     "Context",
+    "Decision",
     "Derived",
     "EmptyPool",
     "EngineError",
@@ -41,7 +48,10 @@ __all__ = [
     "SettingsError",
     "UnknownName",
     "check_stop",
+    "checks_for_power",
+    "checks_needed",
     "criteria",
+    "decide",
     "decision_values",
     "default_for",
     "default_settings",
@@ -53,6 +63,7 @@ __all__ = [
     "export",
     "features",
     "fit",
+    "fit_calibrator",
     "fit_warm",
     "generator",
     "image_module_source",
@@ -60,14 +71,19 @@ __all__ = [
     "learners",
     "load",
     "load_matrix",
+    "lure",
+    "lure_weights",
     "measure",
     "mix",
     "model_card",
     "normalised_area",
+    "out_of_fold",
     "pack",
     "per_class",
+    "plan_audit",
     "predict",
     "prepare",
+    "reliability",
     "runs_without_model",
     "save_matrix",
     "select",

@@ -15,8 +15,8 @@ Members = Callable[[Matrix], np.ndarray]
 _ATTEMPTS = 20
 
 
-def committee(context: Context, size: int) -> Members:
-    """A function from rows (k, d) to the members' probabilities (K, k, C).
+def committee(context: Context, size: int) -> tuple[Members, int]:
+    """(a function from rows (k, d) to the members' probabilities (K, k, C), K).
 
     An ensemble's own members where the learner is one (K is theirs); else `size` models of the same learner, each trained on a
     bootstrap sample of the labels (Breiman 1996; Abe & Mamitsuka 1998). Made once per selection. Raises EngineError without the
@@ -30,23 +30,23 @@ def committee(context: Context, size: int) -> Members:
 
 def score_by_committee(context: Context, size: int, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """`score` of the members' probabilities (K, k, C) of each candidate: (m,). Block by block, so never K x m x C at once."""
-    members = committee(context, size)
+    members, count = committee(context, size)
     values = np.empty(len(context.candidates))
     with one_thread():
-        for there, rows in row_blocks(context.X, context.candidates, 2 * size * max(context.n_classes, 1)):
+        for there, rows in row_blocks(context.X, context.candidates, 2 * count * max(context.n_classes, 1)):
             values[there] = score(members(rows))
     return values
 
 
-def _make(context: Context, size: int) -> Members:
+def _make(context: Context, size: int) -> tuple[Members, int]:
     if context.learner is None:
         raise EngineError("A committee needs the settings of the learner, from which its members are trained.")
     own = {name: value for name, value in context.learner.items() if name != "name"}
     learner = learners.get(context.learner["name"])(**own)
     if getattr(learner, "free_committee", False):
-        return lambda rows: learner.members(context.model, rows, context.n_classes)
+        return lambda rows: learner.members(context.model, rows, context.n_classes), learner.n_members(context.model)
     models = _bootstrap(learner, context, size)
-    return lambda rows: np.stack([_probabilities(model, rows, context.n_classes) for model in models])
+    return lambda rows: np.stack([_probabilities(model, rows, context.n_classes) for model in models]), size
 
 
 def _bootstrap(learner: Any, context: Context, size: int) -> list[Any]:

@@ -75,6 +75,8 @@ def predict(model: Any, X: Matrix, positions: np.ndarray | None, n_classes: int)
     with one_thread():
         for there, rows in row_blocks(X, positions, n_classes):
             proba[there, classes] = model.predict_proba(rows)
+    # Some learners miss a sum of 1 by their own rounding; what counts on it comes after this.
+    proba /= np.maximum(proba.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     return proba
 
 

@@ -31,7 +31,11 @@ ITEMS = {
     ),
 }
 POOL = np.arange(40)
-_SMALL = {"random_forest": {"trees": 10}}
+_SMALL = {
+    "random_forest": {"trees": 10},
+    "extra_trees": {"trees": 10},
+    "ensemble": {"members": "logistic_regression, naive_bayes"},
+}
 
 
 @pytest.fixture(scope="module")
