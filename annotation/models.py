@@ -46,6 +46,8 @@ class Query(models.Model):
     score = models.FloatField(null=True, help_text="The strategy's score, higher = ask first.")
     rank = models.PositiveIntegerField(help_text="1 = asked first in its round.")
     probability = models.FloatField(null=True, help_text="With what probability it was drawn, where the draw was random.")
+    # The label (id) that the model gave when it asked. It is told to no annotator: it judges the model by answers that it chose.
+    prediction = models.BigIntegerField(null=True, editable=False)
     # Part of the batch proper, or of the ranking that follows it and is served while the learner works.
     in_batch = models.BooleanField(default=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
@@ -147,6 +149,9 @@ class Verdict(models.Model):
     probability = models.FloatField(null=True)
     run = models.ForeignKey("learning.Run", null=True, on_delete=models.SET_NULL, related_name="verdicts")
     round_number = models.PositiveIntegerField(null=True)
+    # What was promised of a model's labels: "at least 95 % of them are right, with 95 % certainty".
+    accuracy = models.FloatField(null=True)
+    certainty = models.FloatField(null=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(db_default=Now())
 

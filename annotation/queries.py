@@ -26,6 +26,7 @@ class Ask:
     score: float | None = None
     probability: float | None = None
     in_batch: bool = True
+    prediction: int | None = None
 
 
 def ask(project, trial, round_number: int, asks: Iterable[Ask], *, wanted: int) -> None:
@@ -38,17 +39,18 @@ def ask(project, trial, round_number: int, asks: Iterable[Ask], *, wanted: int) 
         Query(
             project=project, trial=trial, item_id=a.item_id, round_number=round_number, purpose=a.purpose,
             strategy=a.strategy, score=a.score, rank=a.rank, probability=a.probability, in_batch=a.in_batch,
+            prediction=a.prediction,
             status=status, wanted=wanted, order=a.purpose.priority * _ORDER_STEP + a.rank, closed_at=closed,
         )
         for a in asks
     ]  # fmt: skip
-    renewed = ["round_number", "purpose", "strategy", "score", "rank", "probability", "in_batch", "status", "wanted"]
+    why = ["round_number", "purpose", "strategy", "score", "rank", "probability", "prediction", "in_batch"]
     Query.objects.bulk_create(
         rows,
         batch_size=2000,
         update_conflicts=True,
         unique_fields=["trial", "item"],
-        update_fields=[*renewed, "order", "closed_at"],
+        update_fields=[*why, "status", "wanted", "order", "closed_at"],
     )
 
 

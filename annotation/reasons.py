@@ -7,6 +7,7 @@ _DRAWN = {
     Purpose.TEST: "Test item: drawn at random to measure the learner; it never learns from it.",
     Purpose.CHECK: "Check: drawn at random, to prove how accurate the automatic labels are.",
 }
+_CHOSEN_SEEDS = {"typiclust", "k_center"}
 BADGES = {
     Purpose.SEED: "Seed",
     Purpose.TEST: "Test",
@@ -20,6 +21,8 @@ def why(query: Query | None) -> str:
     """The line that the labelling page, REST and the page of an item show."""
     if query is None:
         return "Nobody asked for this item: it was answered of the annotator's own accord."
+    if query.purpose == Purpose.SEED and query.strategy in _CHOSEN_SEEDS:
+        return f"Seed item: chosen by {query.strategy.replace('_', ' ')}, so that the learner can start."
     if drawn := _DRAWN.get(Purpose(query.purpose)):
         return drawn
     if query.purpose == Purpose.RANDOM:

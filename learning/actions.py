@@ -9,6 +9,7 @@ from django.utils import timezone
 from annotation import queries
 from learning.configuration import ConfigurationError, run_items, validate
 from learning.dispatch import wake_and_enqueue
+from learning.labeling import settings as labeling
 from learning.models import Event, Run, Trial
 from learning.phases import Phase, move
 from projects.errors import WrongState
@@ -19,16 +20,21 @@ Status = Run.Status
 
 def create_run(user: User | None, project: Project, kind: str, configuration: dict, name: str = "") -> Run:
     """A draft with a complete, validated configuration. Raises ConfigurationError."""
-    if kind != Run.Kind.DEVELOPMENT:
+    if kind == Run.Kind.LABELING:
+        complete = labeling.validate(project, configuration)
+        name = name or f"Labels at {complete['accuracy']:g} by run {complete['source']}"
+    elif kind == Run.Kind.DEVELOPMENT:
+        complete = validate(project, configuration)
+    else:
         raise ConfigurationError({"kind": ["This version develops models; the analysis of query strategies is not in it yet."]})
-    complete = validate(project, configuration)
     with transaction.atomic():
         return Run.objects.create(project=project, kind=kind, name=name.strip(), configuration=complete, created_by=user)
 
 
 def start_run(run: Run, user: User | None) -> None:
     """Fix what the run works on (its items, its classes) and hand it to a worker. Raises WrongState, ConfigurationError."""
-    validate(run.project, run.configuration)  # the data may have changed since the draft was saved
+    # The data may have changed since the draft was saved.
+    (labeling.validate if run.kind == Run.Kind.LABELING else validate)(run.project, run.configuration)
     with transaction.atomic():
         _become(run, Status.QUEUED, {Status.DRAFT}, "started", started_at=timezone.now())
         items = run_items(run.project, run.configuration["datasets"])
@@ -39,10 +45,16 @@ def start_run(run: Run, user: User | None) -> None:
             name: version(name) for name in ("numpy", "scipy", "scikit-learn")
         }
         run.save(update_fields=["last_item_id", "n_items", "classes", "versions"])
-        strategy, batch_size = run.configuration["strategy"]["name"], run.configuration["batch_size"]
-        trial = Trial.objects.create(run=run, strategy=strategy, batch_size=batch_size)
+        trial = Trial.objects.create(run=run, **_cell(run.configuration))
         log(run, "Started.", user=user)
         wake_and_enqueue(trial)
+
+
+def _cell(configuration: dict) -> dict:
+    """Of a development run its strategy, of a labelling run its checks."""
+    if "source" in configuration:
+        return {"strategy": "random", "batch_size": configuration["checks"]}
+    return {"strategy": configuration["strategy"]["name"], "batch_size": configuration["batch_size"]}
 
 
 def pause_run(run: Run, user: User | None) -> None:

@@ -14,6 +14,7 @@ from alambic_site.api import Conflict
 from learning import actions, downloads, reports
 from learning.access import access_run, visible_runs
 from learning.configuration import ConfigurationError
+from learning.labeling import actions as labeling
 from learning.models import Round, Run
 from learning.serializers import NewRunSerializer, RoundRowSerializer, RunSerializer
 from projects.access import access_project
@@ -101,6 +102,16 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: int) -> Response:
         return self._control(actions.start_run)
+
+    @_controls("Of a labelling run: write the labels that its checks allow")
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: int) -> Response:
+        return self._control(labeling.accept)
+
+    @_controls("Of a labelling run: take back every label that it wrote")
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: int) -> Response:
+        return self._control(labeling.undo)
 
     @_controls("Pause: nothing more is trained or asked")
     @action(detail=True, methods=["post"])

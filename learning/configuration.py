@@ -32,8 +32,11 @@ _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "random_state": (int, 0, 2**32 - 1, "Random state"),
     "exploration": (float, 0.0, 1.0, "Exploration share"),
     "quorum": (float, 0.1, 1.0, "Quorum"),
+    "min_rounds": (int, 1, 10_000, "Rounds before a stop"),
 }
-_KEYS = {*_SECTIONS, *_NUMBERS, "stop", "mode", "oracle", "datasets"}
+STOP_WHEN = {"any": "One of them is enough.", "all": "All of them must hold."}
+_CHOICES = {"mode": MODES, "oracle": ORACLES, "seed_strategy": engine.SEEDS, "stop_when": STOP_WHEN}
+_KEYS = {*_SECTIONS, *_NUMBERS, *_CHOICES, "stop", "warm_up", "datasets"}
 MIN_ITEMS = 10
 # A first model needs few labels; that people must give 100 test labels before it starts is about what they accept.
 TEST_LABELS_ASKED = 100
@@ -111,14 +114,20 @@ def _suggest(facts: ProjectFacts) -> dict:
     seed_size = max(2, min(50, pool // 4))
     stop = [
         {"name": "budget", "labels": max(min(already + 500, pool), seed_size)},
-        {"name": "accuracy", "target": 0.9, "metric": "accuracy"},
+        {"name": "accuracy", "target": 0.9},
+        {"name": "stabilizing_predictions"},
     ]
+    stop = [{"name": c["name"], **engine.validate(c, engine.criteria.get(c["name"]).parameters)} for c in stop]
     return {
         **{name: _complete(name, settings) for name, settings in engine.default_settings(facts.project.modality).items()},
         "batch_size": max(1, min(20, pool // 10)),
         "seed_size": seed_size,
+        "seed_strategy": "random",
+        "warm_up": {"strategy": {"name": "random"}, "labels_per_class": 0},
         "test_ratio": test_ratio,
         "stop": stop,
+        "stop_when": "any",
+        "min_rounds": 3,
         "mode": "continuous",
         "oracle": oracle,
         "random_state": 0,
@@ -153,9 +162,11 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
     for name in _NUMBERS:
         if name in partial:
             _read_number(name, partial[name], complete, errors)
-    for name, choices in (("mode", MODES), ("oracle", ORACLES)):
+    if "warm_up" in partial:
+        _read_warm_up(partial["warm_up"], complete, errors)
+    for name, choices in _CHOICES.items():
         if name in partial:
-            if partial[name] in choices:
+            if isinstance(partial[name], str) and partial[name] in choices:
                 complete[name] = partial[name]
             else:
                 errors[name] = [f"Must be one of {', '.join(choices)}; got {partial[name]!r}."]
@@ -211,6 +222,38 @@ def _read_section(section: str, given: Any, complete: dict, errors: dict) -> Non
         errors.update({f"{section}.{field}": [text] for field, text in error.errors.items()})
 
 
+def _read_warm_up(given: Any, complete: dict, errors: dict) -> None:
+    """{"strategy": {...} or a name, "labels_per_class": 3}; 0 is no warm-up."""
+    if not isinstance(given, dict) or given.keys() - {"strategy", "labels_per_class"}:
+        errors["warm_up"] = ['Must be an object like {"strategy": "typiclust", "labels_per_class": 3}.']
+        return
+    warm_up = dict(complete["warm_up"])
+    count = given.get("labels_per_class", warm_up["labels_per_class"])
+    if isinstance(count, str) and count.isdigit():
+        count = int(count)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= 1000:
+        errors["warm_up.labels_per_class"] = [f"Must be a whole number from 0 to 1000; got {count!r}."]
+    else:
+        warm_up["labels_per_class"] = count
+    strategy = given.get("strategy", warm_up["strategy"])
+    strategy = {"name": strategy} if isinstance(strategy, str) else strategy
+    try:
+        if not isinstance(strategy, dict) or not engine.runs_without_model({"name": None} | strategy):
+            names = ", ".join(entry.name for entry in warm_up_strategies())
+            raise SettingsError({"strategy": f"Must be one that needs no model: {names}."})
+        warm_up["strategy"] = _complete("strategy", strategy)
+    except UnknownName as error:
+        errors["warm_up.strategy"] = [str(error)]
+    except SettingsError as error:
+        errors["warm_up.strategy"] = [" ".join(error.errors.values())]
+    complete["warm_up"] = warm_up
+
+
+def warm_up_strategies() -> list[type]:
+    """Those that can choose before there is a model."""
+    return [entry for entry in engine.strategies if engine.runs_without_model({"name": entry.name})]
+
+
 def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
     kind, minimum, maximum, _ = _NUMBERS[name]
     wanted = "a whole number" if kind is int else "a number"
@@ -239,6 +282,7 @@ def _read_stop(given: Any, complete: dict, errors: dict) -> None:
         try:
             entry = engine.criteria.get(criterion["name"])
             parameters = {key: value for key, value in criterion.items() if key != "name"}
+            # A criterion may be given twice: one that advises early, one that stops.
             stop.append({"name": criterion["name"], **engine.validate(parameters, entry.parameters)})
         except UnknownName as error:
             errors[f"stop.{i}"] = [str(error)]
@@ -274,6 +318,11 @@ def _misfits(facts: ProjectFacts, c: dict) -> dict[str, list[str]]:
             f"{c['test_ratio']:g} of {n} items is less than one test item: choose at least {1 / n:.2g}, or 0."
         ]
     pool = counts["n_pool"]
+    if c["seed_strategy"] == "stratified" and (c["oracle"] != "known" or facts.n_answerable < n):
+        errors["seed_strategy"] = [
+            "A stratified seed needs the label of every item beforehand: choose the oracle known with a fully labelled data set, "
+            "or another seed."
+        ]
     if c["seed_size"] >= pool:
         errors["seed_size"] = [
             f"The seed of {c['seed_size']} is as large as the pool: {n} items less {counts['n_test']} for the test set "

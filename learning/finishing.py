@@ -23,7 +23,7 @@ def keep_model(loop: "Loop", X, transformer, codes: np.ndarray, labeled: np.ndar
     A file whose row is never committed (a worker killed in between) is written again by the next worker under a new name.
     """
     names = dict(loop.run.project.labels.values_list("pk", "name"))
-    class_names = [names.get(label, f"(label {label})") for label in loop.labels.classes]
+    class_names = [names.get(label, f"(label {label})") for label in loop.space.labels.classes]
     info = card_info(loop.trial, class_names)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
@@ -32,20 +32,27 @@ def keep_model(loop: "Loop", X, transformer, codes: np.ndarray, labeled: np.ndar
         stem = f"models/run-{loop.run.pk}/model"
         model_name = default_storage.save(f"{stem}.skops", ContentFile(path.read_bytes()))
     predictions = default_storage.save(f"{stem}-predictions.parquet", ContentFile(_predictions(loop, X, labeled)))
-    return ModelFile(trial=loop.trial, round_number=loop.trial.round_number, file=model_name, predictions=predictions, card=card)
+    return ModelFile(
+        trial=loop.trial,
+        round_number=loop.trial.round_number,
+        file=model_name,
+        predictions=predictions,
+        classes=[loop.space.labels.classes[code] for code in loop.model.classes_],
+        card=card,
+    )
 
 
 def _predictions(loop: "Loop", X, labeled: np.ndarray) -> bytes:
     """One row per item of the run: its id, split, the predicted label's id and the probability of that label."""
-    n_classes = len(loop.labels.classes)
-    proba = engine.predict(loop.model, X, np.arange(len(loop.ids)), n_classes)
+    n_classes = len(loop.space.labels.classes)
+    proba = engine.predict(loop.model, X, np.arange(len(loop.space.ids)), n_classes)
     best = proba.argmax(axis=1)
-    split = np.where(~loop.in_pool, "test", np.where(labeled, "labeled", "pool"))
+    split = np.where(~loop.space.in_pool, "test", np.where(labeled, "labeled", "pool"))
     frame = pd.DataFrame(
         {
-            "item_id": loop.ids,
+            "item_id": loop.space.ids,
             "split": split,
-            "prediction": np.asarray(loop.labels.classes)[best],
+            "prediction": np.asarray(loop.space.labels.classes)[best],
             "probability": proba[np.arange(len(best)), best].astype(np.float32),
         }
     )

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from django import forms
 
 from learning import engine
-from learning.configuration import MODES, ORACLES, ConfigurationError, suggest, validate
+from learning.configuration import MODES, ORACLES, STOP_WHEN, ConfigurationError, suggest, validate, warm_up_strategies
+from learning.labeling.settings import PARAMETERS as LABELING_PARAMETERS
+from learning.labeling.settings import suggest as suggest_labeling
+from learning.labeling.settings import validate as validate_labeling
 from projects.models import Project
 
 _SECTIONS = {"features": "Features", "learner": "Learner", "strategy": "Strategy"}
@@ -18,7 +21,7 @@ _PLAIN = {
         "Batch size",
         "How many items are asked for between two trainings.",
     ),
-    "seed_size": ("Seed size", "How many labels, drawn at random, the learner starts with. Labels that are there count."),
+    "seed_size": ("Seed size", "How many labels the learner starts with. Labels that are there count."),
     "test_ratio": (
         "Test share",
         "The share of all items drawn at random to measure the model: 0.2 is one in five. Never trained on.",
@@ -31,9 +34,12 @@ _PLAIN = {
         "Quorum",
         "The share of a batch that must be answered before the learner goes on, so that nobody waits for the absent; 1: all.",
     ),
+    "min_rounds": ("Rounds before a stop", "No score or signal ends the run before it; a spent budget does."),
     "random_state": ("Random state", "Every random choice comes from this number: the same number, the same run."),
 }
-_WHOLE = {"batch_size", "seed_size", "random_state"}
+_WHOLE = {"batch_size", "seed_size", "min_rounds", "random_state"}
+_RADIOS = {"mode": ("Mode", MODES), "oracle": ("Oracle", ORACLES), "stop_when": ("How many", STOP_WHEN)}
+_SEEDS = {"random": "At random", "stratified": "At random, stratified", "typiclust": "Typical items", "k_center": "Varied items"}
 
 
 def entries(section: str, modality: str) -> list[tuple[str, type]]:
@@ -56,7 +62,7 @@ class RunForm(forms.Form):
     def __init__(self, project: Project, *args, configuration: dict | None = None, **kwargs) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
         self.project = project
-        self.start_from = configuration or suggest(project)
+        self.start_from = suggest(project) | (configuration or {})
         self.configuration: dict | None = None
         self._add_datasets()
         for section, label in _SECTIONS.items():
@@ -67,10 +73,10 @@ class RunForm(forms.Form):
             self._add(
                 name, kind(label=label, help_text=text, required=False, widget=forms.NumberInput(attrs)), self.start_from[name]
             )
-        for name, label, choices in (("mode", "Mode", MODES), ("oracle", "Oracle", ORACLES)):
-            options = [(key, text) for key, text in choices.items()]
-            field = forms.ChoiceField(label=label, choices=options, widget=forms.RadioSelect, required=False)
+        for name, (label, choices) in _RADIOS.items():
+            field = forms.ChoiceField(label=label, choices=list(choices.items()), widget=forms.RadioSelect, required=False)
             self._add(name, field, self.start_from[name])
+        self._add_start()
         self._add_criteria()
         for name, field in self.fields.items():
             if field.help_text:
@@ -106,6 +112,25 @@ class RunForm(forms.Form):
                     f"{section}.{name}.{parameter.name}", _field_of(parameter), given.get(parameter.name, parameter.default)
                 )
 
+    def _add_start(self) -> None:
+        """What comes before the strategy's own choice: the seed, and the warm-up."""
+        options = [(name, _SEEDS.get(name, name)) for name in engine.SEEDS]
+        text = "Typical or varied items suit a start without any label; a random seed keeps every estimate honest."
+        self._add(
+            "seed_strategy", forms.ChoiceField(label="Seed", choices=options, help_text=text, required=False),
+            self.start_from["seed_strategy"],
+        )  # fmt: skip
+        warm_up = self.start_from["warm_up"]
+        text = "Another strategy asks until every class has this many labels; 0: none. Typical items first, doubtful ones later."
+        number = forms.IntegerField(
+            label="Warm-up", help_text=text, required=False, widget=forms.NumberInput({"min": 0, "max": 1000})
+        )
+        self._add("warm_up.labels_per_class", number, warm_up["labels_per_class"])
+        options = [(entry.name, entry.label) for entry in warm_up_strategies()]
+        text = "It also asks while fewer than two classes are labelled, when there is no model yet."
+        field = forms.ChoiceField(label="Strategy of the warm-up", choices=options, help_text=text, required=False)
+        self._add("warm_up.strategy", field, warm_up["strategy"]["name"])
+
     def _add_criteria(self) -> None:
         given = {criterion["name"]: criterion for criterion in self.start_from["stop"]}
         for name, entry in _criteria():
@@ -140,7 +165,10 @@ class RunForm(forms.Form):
         return True
 
     def _partial(self, cleaned: dict) -> dict:
-        partial = {name: cleaned[name] for name in (*_PLAIN, "mode", "oracle") if cleaned.get(name) not in (None, "")}
+        plain = (*_PLAIN, *_RADIOS, "seed_strategy")
+        partial = {name: cleaned[name] for name in plain if cleaned.get(name) not in (None, "")}
+        warm_up = {key: cleaned.get(f"warm_up.{key}") for key in ("strategy", "labels_per_class")}
+        partial["warm_up"] = {key: value for key, value in warm_up.items() if value not in (None, "")}
         if cleaned.get("datasets"):
             partial["datasets"] = cleaned["datasets"]
         for section in _SECTIONS:
@@ -171,21 +199,33 @@ class RunForm(forms.Form):
 
     def _section(self, section: str) -> dict:
         chosen = self[section].value()
-        return {"name": section, "field": self[section], "options": [
+        options = [
             {
                 "value": name,
                 "label": entry.label,
                 "help": entry.help,
                 "checked": name == chosen,
-                "batch_aware": getattr(entry, "batch_aware", False),
+                "family": getattr(entry, "family", ""),
+                "batch_aware": _batch_aware(entry),
                 "reference": getattr(entry, "reference", ""),
+                "cost": getattr(entry, "cost", ""),
                 "fields": [self[f"{section}.{name}.{p.name}"] for p in entry.parameters],
             }
             for name, entry in entries(section, self.project.modality)
-        ]}  # fmt: skip
+        ]
+        families = {option["family"]: [] for option in options}
+        for option in options:
+            families[option["family"]].append(option)
+        return {"name": section, "field": self[section], "options": options, "families": list(families.items())}
 
     def features_section(self) -> dict:
         return self._section("features")
+
+    def warm_up_labels(self) -> forms.BoundField:
+        return self["warm_up.labels_per_class"]
+
+    def warm_up_strategy(self) -> forms.BoundField:
+        return self["warm_up.strategy"]
 
     def learner_section(self) -> dict:
         return self._section("learner")
@@ -194,8 +234,13 @@ class RunForm(forms.Form):
         return self._section("strategy")
 
     def batch_aware(self) -> list[str]:
-        """The strategies that choose a batch as a whole."""
+        """The strategies that choose a batch as a whole, whatever their batch mode."""
         return [entry.label for _, entry in entries("strategy", self.project.modality) if getattr(entry, "batch_aware", False)]
+
+    def scored(self) -> list[str]:
+        """The strategies whose batch mode is a setting."""
+        found = entries("strategy", self.project.modality)
+        return [entry.label for _, entry in found if any(p.name == "batch_mode" for p in entry.parameters)]
 
     def criteria(self) -> list[dict]:
         return [
@@ -212,6 +257,11 @@ class RunForm(forms.Form):
         ]
 
 
+def _batch_aware(entry: type) -> bool:
+    """With its default settings; a plug-in says it by an attribute."""
+    return entry().is_batch_aware() if hasattr(entry, "is_batch_aware") else getattr(entry, "batch_aware", False)
+
+
 def _field_of(parameter) -> forms.Field:
     common = {"label": parameter.label, "help_text": parameter.help, "required": False}
     if parameter.kind == "choice":
@@ -225,3 +275,41 @@ def _field_of(parameter) -> forms.Field:
     if parameter.default is None:
         widget.attrs["placeholder"] = "no limit"
     return (forms.IntegerField if parameter.kind == "int" else forms.FloatField)(widget=widget, **common)
+
+
+class LabelingForm(forms.Form):
+    """What a labelling run promises; declared in `learning.labeling.settings`, checked there too."""
+
+    def __init__(self, source, *args, **kwargs) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.source, self.configuration = source, None
+        start = suggest_labeling(source)
+        for parameter in LABELING_PARAMETERS:
+            field = _field_of(parameter)
+            if parameter.kind == "choice":
+                field.widget = forms.RadioSelect(choices=field.choices)
+            field.initial = start[parameter.name]
+            self.fields[parameter.name] = field
+            if field.help_text:
+                field.widget.attrs.setdefault("aria-describedby", f"id_{parameter.name}_helptext")
+
+    def value(self, name: str):
+        """What stands in the field if it can be used, else None."""
+        given = self.data.get(name) if self.is_bound else self.fields[name].initial
+        parameter = next(parameter for parameter in LABELING_PARAMETERS if parameter.name == name)
+        try:
+            return parameter.clean(given)
+        except ValueError:
+            return None
+
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        if self.errors:
+            return cleaned
+        given = {name: value for name, value in cleaned.items() if value not in (None, "")}
+        try:
+            self.configuration = validate_labeling(self.source.project, given | {"source": self.source.pk})
+        except ConfigurationError as error:
+            for name, texts in error.errors.items():
+                self.add_error(name if name in self.fields else None, texts)
+        return cleaned

@@ -5,8 +5,9 @@ import traceback
 
 from learning.actions import fail_run
 from learning.configuration import EngineError
+from learning.labeling.worker import Labeler
 from learning.loop import Loop
-from learning.models import Trial
+from learning.models import Run, Trial
 from learning.phases import Phase, StalePhase, move
 from projects import leases
 
@@ -27,7 +28,8 @@ def advance(trial_id: int) -> None:
             if trial is None:  # its project was deleted
                 return
             try:
-                Loop(trial, token).run_until_blocked()
+                worker = Labeler if trial.run.kind == Run.Kind.LABELING else Loop
+                worker(trial, token).run_until_blocked()
             except (leases.LeaseLost, StalePhase):
                 logger.info("trial %s went to another worker", trial_id)
                 return

@@ -9,28 +9,24 @@ transaction, together with the queries that it asks; what was computed for an un
 Every random choice comes from a generator seeded by (run's random state, trial, round, purpose), so it comes out the same.
 """
 
-import hashlib
-import json
 import math
 import time
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from annotation import queries
 from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
-from learning import engine
+from learning import batches, engine, warm_states
 from learning.actions import log
-from learning.datasets import Labels, item_ids, raw_items
 from learning.models import Round, Run, Trial
 from learning.phases import Phase, move
 from learning.waiting import must_wait
+from learning.workspace import Workspace
 from projects import leases
 
 # People label on while the learner trains: the ranking goes this far beyond the batch (continuous mode).
@@ -45,8 +41,10 @@ class Loop:
         self.trial, self.token = trial, token
         self.run: Run = trial.run
         self.configuration = self.run.configuration
+        self.space = Workspace(self.run, trial.fold, trial.repeat)
         self.model = None
         self.timings: dict[str, float] = {}
+        self._cache: dict = {}  # of the strategies, from round to round
 
     # --- The state machine
 
@@ -96,81 +94,41 @@ class Loop:
 
     # --- Preparing: features, the split, and the first questions
 
-    @cached_property
-    def ids(self) -> np.ndarray:
-        return item_ids(self.run)
-
-    @cached_property
-    def labels(self) -> Labels:
-        return Labels(self.run, self.ids)
-
-    @cached_property
-    def test(self) -> np.ndarray:
-        """The positions of the test set: a uniform random sample, never queried for learning, never trained on."""
-        rng = engine.generator(self._seed, "test", self.trial.fold, self.trial.repeat)
-        return engine.draw_test(len(self.ids), self.configuration["test_ratio"], rng)
-
-    @cached_property
-    def in_pool(self) -> np.ndarray:
-        mask = np.ones(len(self.ids), dtype=bool)
-        mask[self.test] = False
-        return mask
-
-    @property
-    def _seed(self) -> int:
-        return self.configuration["random_state"]
-
     def _prepare(self) -> None:
-        self._features  # noqa: B018 - prepared here, so that the page says so, and loaded where they are used
+        self.space.features  # noqa: B018 - prepared here, so that the page says so, and loaded where they are used
         if not self.trial.queries.exists() and self.trial.round_number == 0:
             self._ask_seed_and_test()
-
-    @cached_property
-    def _features(self) -> tuple[object, object]:
-        """(X of all items, memory-mapped; the fitted transformer). Fitted on the pool only, once per content and settings."""
-        raw = None
-        if not self.run.fingerprint:
-            raw, fingerprint = raw_items(self.run)
-            Run.objects.filter(pk=self.run.pk).update(fingerprint=fingerprint)
-            self.run.fingerprint = fingerprint
-        what = [self.run.fingerprint, self.configuration["features"], self.test.tolist(), self._seed]
-        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-        return engine.prepare(
-            Path(settings.FEATURES_DIR) / key[:2] / key,
-            self.configuration["features"],
-            (lambda: raw if raw is not None else raw_items(self.run)[0]),
-            np.flatnonzero(self.in_pool),
-            engine.integer_seed(self._seed, "features"),
-        )
 
     def _ask_seed_and_test(self) -> None:
         """Draw the seed; ask people for what has no label. With the oracle `known` the seed is what the run may see at first."""
         codes = self._oracle_codes
-        pool = np.flatnonzero(self.in_pool)
-        rng = engine.generator(self._seed, "seed", self.trial.fold, self.trial.repeat)
-        if self.configuration["oracle"] == "known":
-            seed = engine.draw_seed(pool, self.configuration["seed_size"], rng)
-        else:
-            missing = self.configuration["seed_size"] - int((codes[pool] >= 0).sum())
-            seed = engine.draw_seed(pool[codes[pool] < 0], max(0, missing), rng)
-        test = rng.permutation(self.test[codes[self.test] < 0])
+        pool = np.flatnonzero(self.space.in_pool)
+        rng = engine.generator(self.space.seed, "seed", self.trial.fold, self.trial.repeat)
+        how, size, candidates = self.configuration["seed_strategy"], self.configuration["seed_size"], pool
+        there = np.empty(0, dtype=np.int64)
+        if self.configuration["oracle"] != "known":
+            candidates, there = pool[codes[pool] < 0], pool[codes[pool] >= 0]
+            size = max(0, size - len(there))
+        context = {"X": self.space.X, "derived": self.space.derived, "labeled": there, "y": codes[there]}
+        seed = engine.draw_seed(candidates, size, rng, how, codes=codes, context=context)
+        test = rng.permutation(self.space.test[codes[self.space.test] < 0])
         with self._commit():
-            self._ask(0, self._asks(seed, Purpose.SEED), codes)
+            self._ask(0, self._asks(seed, Purpose.SEED, how), codes)
             self._ask(0, self._asks(test, Purpose.TEST), codes)
             if self.configuration["oracle"] == "people":
-                there = int((self.in_pool & (codes >= 0)).sum())
+                there = int((self.space.in_pool & (codes >= 0)).sum())
                 Trial.objects.filter(pk=self.trial.pk).update(n_labeled=there)
                 self.trial.n_labeled = there
-            text = f"{self.in_pool.sum()} items in the pool, {len(self.test)} in the test set."
+            text = f"{self.space.in_pool.sum()} items in the pool, {len(self.space.test)} in the test set."
             unanswered = int((codes[seed] < 0).sum()) + len(test)
             log(
                 self.run,
                 text + (f" {unanswered} seed and test items have no label: people are asked first." if unanswered else ""),
             )
 
-    def _asks(self, positions: np.ndarray, purpose: Purpose) -> list[tuple[int, Ask]]:
+    def _asks(self, positions: np.ndarray, purpose: Purpose, how: str = "random") -> list[tuple[int, Ask]]:
         return [
-            (position, Ask(int(self.ids[position]), rank, purpose, "random"))
+            (position, Ask(int(self.space.ids[position]), rank, purpose, how))
             for rank, position in enumerate(positions.tolist(), 1)
         ]
 
@@ -188,7 +146,7 @@ class Loop:
 
     @cached_property
     def _oracle_codes(self) -> np.ndarray:
-        return self.labels.known() if self.configuration["oracle"] == "known" else self.labels.verdicts()
+        return self.space.labels.known() if self.configuration["oracle"] == "known" else self.space.labels.verdicts()
 
     def _read_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """(codes of all items, mask of the pool's items that the learner may learn from now)."""
@@ -196,7 +154,7 @@ class Loop:
         if not self._known_answers_all:
             self.__dict__.pop("_oracle_codes", None)  # people may have answered since
         codes = self._oracle_codes
-        labeled = self.in_pool & (codes >= 0)
+        labeled = self.space.in_pool & (codes >= 0)
         if self.configuration["oracle"] == "known":
             labeled &= self._revealed
         self.trained_at = trained_at
@@ -209,9 +167,9 @@ class Loop:
     @cached_property
     def _revealed(self) -> np.ndarray:
         """Which items this trial has asked for (oracle `known`); kept up to date by `_commit_round`."""
-        mask = np.zeros(len(self.ids), dtype=bool)
+        mask = np.zeros(len(self.space.ids), dtype=bool)
         asked = self.trial.queries.exclude(status=Query.Status.WITHDRAWN).values_list("item_id", flat=True)
-        mask[np.searchsorted(self.ids, np.fromiter(asked, dtype=np.int64))] = True
+        mask[np.searchsorted(self.space.ids, np.fromiter(asked, dtype=np.int64))] = True
         return mask
 
     def _round(self, *, last: bool = False) -> str | None:
@@ -219,13 +177,17 @@ class Loop:
         number = self.trial.round_number + 1
         self.timings = {}
         begun = time.perf_counter()
-        X, _ = self._features
+        X, _ = self.space.features
         codes, labeled = self._read_labels()
         positions = np.flatnonzero(labeled)
-        unlabeled = self.in_pool & ~labeled
+        unlabeled = self.space.in_pool & ~labeled
         record = Round(trial=self.trial, number=number, n_labeled=len(positions), n_pool=int(unlabeled.sum()))
         seen = np.unique(codes[positions])
         candidates = self._candidates(unlabeled)
+        counts = np.bincount(codes[positions], minlength=len(self.space.labels.classes))
+        earlier = self._earlier_rounds[-1] if self._earlier_rounds else None
+        record.batch = batches.arrived(counts, earlier.batch.get("labeled") if earlier else None)
+        record.elapsed = (timezone.now() - self.run.started_at).total_seconds()
         proba = None
         if len(seen) >= 2:
             proba = self._learn(record, X, codes, positions, candidates)
@@ -238,38 +200,63 @@ class Loop:
             if reason:
                 self._finish(reason)
             return reason
-        detail = "" if proba is not None else self._one_class_text(seen)
-        with self._timed(Phase.SELECTING, detail):
-            asks = self._select(number, X, codes, positions, candidates, proba)
-        record.batch = self._describe_batch(asks, candidates, proba)
+        chosen, warm_up = self.configuration["strategy"], self.configuration["warm_up"]
+        strategy = engine.strategy_now(chosen, warm_up, counts, self.model is not None)
+        with self._timed(Phase.SELECTING, self._missing_text(strategy, counts)):
+            asks = self._select(number, strategy, codes, positions, candidates, proba)
         self.timings["other"] = time.perf_counter() - begun - sum(self.timings.values())
+        record.batch |= self._describe_batch(strategy["name"], asks) | {"candidates": len(candidates)}
         self._commit_round(record, asks, codes)
         return None
 
     def _learn(self, record: Round, X, codes: np.ndarray, positions: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Fit and evaluate; the probabilities of the candidates, (n_candidates, n_classes)."""
-        n_classes = len(self.labels.classes)
-        seed = engine.integer_seed(self._seed, "learner", self.trial.fold, self.trial.repeat, record.number)
+        n_classes = len(self.space.labels.classes)
+        seed = engine.integer_seed(self.space.seed, "learner", self.trial.fold, self.trial.repeat, record.number)
         with self._timed(Phase.TRAINING, f"round {record.number}: {len(positions)} labels"):
-            self.model = engine.fit(self.configuration["learner"], X, positions, codes[positions], n_classes, seed)
-        test = self.test[codes[self.test] >= 0]
+            learner, state = self.configuration["learner"], self._warm_state
+            self.model, self._warm_state = engine.fit_warm(learner, X, positions, codes[positions], n_classes, seed, state)
+        test = self.space.test[codes[self.space.test] >= 0]
         with self._timed(Phase.PREDICTING, f"{len(candidates) + len(test)} items"):
-            needs = "proba" in engine.strategies.get(self.configuration["strategy"]["name"]).needs
-            proba = engine.predict(self.model, X, candidates, n_classes) if needs or len(test) else None
+            proba = engine.predict(self.model, X, candidates, n_classes)
             tested = engine.predict(self.model, X, test, n_classes)
+            record.signals = self._measure(proba, candidates, n_classes)
         with self._timed(Phase.EVALUATING):
             record.n_test = len(test)
             if len(test):
                 record.metrics, confusion = engine.evaluate(codes[test], tested, n_classes)
                 record.confusion = confusion.tolist()
-        return proba if proba is not None else np.full((len(candidates), n_classes), 1 / n_classes)
+        return proba
+
+    @cached_property
+    def _warm_state(self) -> dict | None:
+        """Where the last round's training ended: from memory, after a restart from the database; the same bits."""
+        return warm_states.load(self.trial)
+
+    @cached_property
+    def _stop_set(self) -> np.ndarray:
+        """Positions of the fixed random part of the pool on whose predictions the stop criteria look."""
+        rng = engine.generator(self.space.seed, "stop set", self.trial.fold, self.trial.repeat)
+        return engine.draw_stop_set(np.flatnonzero(self.space.in_pool), rng=rng)
+
+    def _measure(self, proba: np.ndarray, candidates: np.ndarray, n_classes: int) -> dict:
+        """The signals of this round, and the predictions that the next one will be compared with."""
+        stop_set = self._stop_set
+        predicted = engine.predict(self.model, self.space.X, stop_set, n_classes).argmax(axis=1)
+        before = self._earlier_rounds[-1].signals.get("predictions") if self._earlier_rounds else None
+        decision = None
+        if any(criterion["name"] == "margin_exhaustion" for criterion in self.configuration["stop"]):
+            decision = engine.decision_values(self.model, self.space.X, candidates)
+        previous = engine.unpack(before) if before else None
+        measured = engine.measure(predicted, previous, proba, decision, n_classes)
+        return measured | {"predictions": engine.pack(predicted)}
 
     def _candidates(self, unlabeled: np.ndarray) -> np.ndarray:
         """Positions that may be asked: not labelled, not answered or given up, not on somebody's screen."""
         if self._known_answers_all:  # what was asked is labelled: nothing hangs in between
             return np.flatnonzero(unlabeled)
         mask = unlabeled.copy()
-        mask[self._positions_of(self.trial.queries.filter(status__in=_GONE))] = False
+        mask[self.space.positions_of(self.trial.queries.filter(status__in=_GONE))] = False
         mask[self._pending] = False
         return np.flatnonzero(mask)
 
@@ -281,13 +268,9 @@ class Loop:
         now = timezone.now()
         held = Assignment.objects.filter(query__trial=self.trial, query__status=Query.Status.OPEN)
         leased = held.filter(state=Assignment.State.LEASED, leased_until__gt=now)
-        return self._positions_of(leased | held.filter(state=Assignment.State.SUBMITTED))
+        return self.space.positions_of(leased | held.filter(state=Assignment.State.SUBMITTED))
 
-    def _positions_of(self, rows) -> np.ndarray:
-        found = np.fromiter(rows.values_list("item_id", flat=True), dtype=np.int64)
-        return np.searchsorted(self.ids, found)
-
-    def _select(self, number: int, X, codes, positions, candidates, proba) -> list[tuple[int, Ask]]:
+    def _select(self, number: int, strategy: dict, codes, positions, candidates, proba) -> list[tuple[int, Ask]]:
         """The batch, and in continuous mode the ranking beyond it, each with why it is asked."""
         # A budget is never overspent: what is asked at once, the ranking beyond the batch too, fits into what is left of it.
         left = self._budget_left(len(positions))
@@ -295,38 +278,44 @@ class Loop:
         people = self.configuration["oracle"] == "people"
         beyond = max(batch_size, RANKING_BEYOND_BATCH) if people and self.configuration["mode"] == "continuous" else 0
         beyond = min(beyond, left - batch_size)
-        strategy = self.configuration["strategy"] if proba is not None else {"name": "random"}
         context = engine.Context(
-            X=X,
+            X=self.space.X,
             labeled=positions,
             y=codes[positions],
             candidates=candidates,
             pending=self._pending,
             proba=proba,
             model=self.model,
-            n_classes=len(self.labels.classes),
-            rng=engine.generator(self._seed, "select", self.trial.fold, self.trial.repeat, number),
+            n_classes=len(self.space.labels.classes),
+            learner=self.configuration["learner"],
+            derived=self.space.derived,
+            cache=self._cache,
+            rng=engine.generator(self.space.seed, "select", self.trial.fold, self.trial.repeat, number),
         )
         selection = engine.select(
             strategy,
             context,
             batch_size,
             exploration=self.configuration["exploration"],
-            rng=engine.generator(self._seed, "explore", self.trial.fold, self.trial.repeat, number),
+            rng=engine.generator(self.space.seed, "explore", self.trial.fold, self.trial.repeat, number),
             beyond=beyond,
         )
+        predicted = None
+        if proba is not None:
+            predicted = proba[np.searchsorted(candidates, selection.positions)].argmax(axis=1).tolist()
         asks = []
         for i, position in enumerate(selection.positions.tolist()):
             random = bool(selection.is_random[i])
             score = None if random or selection.scores is None else float(selection.scores[i])
             ask = Ask(
-                item_id=int(self.ids[position]),
+                item_id=int(self.space.ids[position]),
                 rank=i + 1,
                 purpose=Purpose.RANDOM if random else Purpose.QUERY,
                 strategy="random" if random else strategy["name"],
                 score=score if score is None or math.isfinite(score) else None,
                 probability=None if selection.probability is None else _finite(selection.probability[i]),
                 in_batch=i < batch_size,
+                prediction=None if predicted is None else self.space.labels.classes[predicted[i]],
             )
             asks.append((position, ask))
         return asks
@@ -335,19 +324,24 @@ class Loop:
         """Labels that may still be asked for; at least one, since a spent budget stops the run before it selects."""
         budgets = [criterion["labels"] for criterion in self.configuration["stop"] if criterion["name"] == "budget"]
         asked = len(self._pending)
-        return max(1, min(budgets) - n_labeled - asked) if budgets else len(self.ids)
+        return max(1, min(budgets) - n_labeled - asked) if budgets else len(self.space.ids)
 
-    def _describe_batch(self, asks, candidates, proba) -> dict:
-        """What the batch looks like to the learner: how many of each predicted class (class code -> count)."""
-        if proba is None or not asks:
-            return {}
-        rows = np.searchsorted(candidates, [position for position, ask in asks if ask.in_batch])
-        counts = np.bincount(proba[rows].argmax(axis=1), minlength=proba.shape[1])
-        return {"size": len(rows), "predicted": counts.tolist()}
+    def _describe_batch(self, strategy: str, asks: list[tuple[int, Ask]]) -> dict:
+        """What the batch looks like to the learner."""
+        batch = [ask for _, ask in asks if ask.in_batch]
+        code_of = {label: code for code, label in enumerate(self.space.labels.classes)}
+        known = [code_of[ask.prediction] for ask in batch if ask.prediction is not None]
+        return batches.asked(strategy, np.array(known) if known else None, len(batch), len(code_of))
 
     def _check_stop(self, record: Round, seen: np.ndarray, candidates: np.ndarray) -> str | None:
-        history = [_as_history(row) for row in self._earlier_rounds] + [_as_history(record)]
-        verdicts, reason = engine.check_stop(self.configuration["stop"], history)
+        history = [_as_history(row) for row in [*self._earlier_rounds, record]]
+        verdicts, reason, record.advice = engine.check_stop(
+            self.configuration["stop"],
+            history,
+            combine=self.configuration["stop_when"],
+            min_rounds=self.configuration["min_rounds"],
+            n_classes=len(self.space.labels.classes),
+        )
         record.stopping = verdicts
         if reason is None and len(candidates) == 0 and not self.trial.queries.filter(status=Query.Status.OPEN).exists():
             reason = "The pool is empty: nothing is left to ask."
@@ -357,12 +351,17 @@ class Loop:
     def _earlier_rounds(self) -> list[Round]:
         return list(self.trial.rounds.order_by("number"))
 
-    def _one_class_text(self, seen: np.ndarray) -> str:
+    def _missing_text(self, strategy: dict, counts: np.ndarray) -> str:
+        """Why another strategy asks than the chosen one: which classes still lack labels."""
+        if strategy == self.configuration["strategy"]:
+            return ""
+        wanted = max(1, self.configuration["warm_up"]["labels_per_class"] if np.count_nonzero(counts) >= 2 else 1)
         names = dict(self.run.project.labels.values_list("pk", "name"))
-        if len(seen) == 0:
-            return "No label yet: items are drawn at random."
-        only = names.get(self.labels.classes[seen[0]], "one class")
-        return f"Only {only} was seen so far: drawing at random until there is a second class."
+        missing = [names.get(self.space.labels.classes[code], "?") for code in np.flatnonzero(counts < wanted)]
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        lack = "no label yet" if wanted == 1 else f"fewer than {wanted} labels"
+        how = engine.strategies.get(strategy["name"]).label
+        return f"{how} asks meanwhile: {lack} of {shown}."
 
     # --- Writing
 
@@ -385,6 +384,7 @@ class Loop:
                 queries.hold(self.trial)
             progress = {"round_number": record.number, "n_labeled": record.n_labeled, "trained_at": self.trained_at}
             Trial.objects.filter(pk=self.trial.pk).update(**progress)
+            warm_states.save(self.trial, record.number, self._warm_state if self.model is not None else None)
             log(self.run, _round_in_words(record))
         for name, value in progress.items():
             setattr(self.trial, name, value)
@@ -415,11 +415,12 @@ class Loop:
         from learning.finishing import keep_model
 
         codes, labeled = self._read_labels()
-        X, transformer = self._features
+        X, transformer = self.space.features
         positions = np.flatnonzero(labeled)
         if self.model is None and len(np.unique(codes[positions])) >= 2:
-            seed = engine.integer_seed(self._seed, "learner", self.trial.fold, self.trial.repeat, self.trial.round_number)
-            self.model = engine.fit(self.configuration["learner"], X, positions, codes[positions], len(self.labels.classes), seed)
+            seed = engine.integer_seed(self.space.seed, "learner", self.trial.fold, self.trial.repeat, self.trial.round_number)
+            n_classes, learner = len(self.space.labels.classes), self.configuration["learner"]
+            self.model, _ = engine.fit_warm(learner, X, positions, codes[positions], n_classes, seed, self._warm_state)
         kept = keep_model(self, X, transformer, codes, labeled) if self.model is not None else None
         with self._commit():
             if kept is not None:
@@ -436,8 +437,13 @@ def _as_history(row: Round) -> dict:
         "number": row.number,
         "n_labeled": row.n_labeled,
         "n_pool": row.n_pool,
+        "n_test": row.n_test,
         "metrics": row.metrics,
+        "confusion": row.confusion,
         "seconds": sum(row.timings.values()),
+        "elapsed": row.elapsed,
+        "classes_seen": int(np.count_nonzero(row.batch.get("labeled", []))),
+        "signals": row.signals,
     }
 
 

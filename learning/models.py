@@ -12,6 +12,7 @@ class Run(models.Model):
     class Kind(models.TextChoices):
         DEVELOPMENT = "development", "Development of a model"
         ANALYSIS = "analysis", "Analysis of query strategies"
+        LABELING = "labeling", "Labels for the rest"
 
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
@@ -108,8 +109,13 @@ class Round(models.Model):
     timings = models.JSONField(default=dict)
     # Each stop criterion's value against its threshold.
     stopping = models.JSONField(default=list)
-    # What the batch looked like: class histogram of the predictions, ...
+    # What the batch looked like, in the order of run.classes: {"size", "strategy", "predicted": [...], "predicted_entropy"},
+    # and what came in since the round before: {"labeled": [...] of all labels, "arrived": [...], "arrived_entropy"}.
     batch = models.JSONField(default=dict)
+    # What the stop criteria look at (learning/engine/stopping): kappa, uncertainty, ..., and the predictions of the stop set.
+    signals = models.JSONField(default=dict)
+    elapsed = models.FloatField(default=0, help_text="Seconds from the start of the run to this round.")
+    advice = models.TextField(blank=True, help_text="What the criteria that only advise have to say.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -118,6 +124,17 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return f"round {self.number}"
+
+
+class WarmState(models.Model):
+    """Where the training of the last round ended, so that the next one, also after a restart, goes on from the same bits."""
+
+    trial = models.OneToOneField(Trial, on_delete=models.CASCADE, related_name="warm_state")
+    round_number = models.PositiveIntegerField()
+    arrays = models.BinaryField(help_text="A .npz file.")
+
+    def __str__(self) -> str:
+        return f"state of {self.trial} after round {self.round_number}"
 
 
 class Event(models.Model):
@@ -148,8 +165,34 @@ class ModelFile(models.Model):
     round_number = models.PositiveIntegerField()
     file = models.FileField(upload_to="models/%Y/%m/", max_length=400)
     predictions = models.FileField(upload_to="models/%Y/%m/", max_length=400)
+    # The ids of the labels that the columns of the model's probabilities stand for.
+    classes = models.JSONField(default=list)
     card = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"model of {self.trial}"
+
+
+class Audit(models.Model):
+    """What a labelling run promises, what it checked, and what it found (design: "label the rest at the accuracy specified").
+
+    Its run's one trial asks the checks; its configuration says of which model, at which accuracy and certainty.
+    """
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="audit")
+    # Of every item without a label, frozen before the first check: item_id, label, confidence, margin of the thresholds.
+    scores = models.FileField(upload_to="models/%Y/%m/", max_length=400)
+    n_rest = models.PositiveIntegerField(default=0)
+    plan = models.JSONField(default=dict, help_text="engine.AuditPlan: fixed before the first check is answered.")
+    calibration = models.JSONField(default=dict, help_text="How confidences became probabilities, and how true they are.")
+    decision = models.JSONField(null=True, help_text="engine.Decision, made when all checks were answered.")
+    decided_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True, help_text="Somebody said: label them.")
+    applied_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+    n_labeled = models.PositiveIntegerField(default=0)
+    n_returned = models.PositiveIntegerField(default=0, help_text="How many of the others were put into the queue.")
+
+    def __str__(self) -> str:
+        return f"audit of {self.run}"

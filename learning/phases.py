@@ -19,6 +19,7 @@ class Phase(models.TextChoices):
     PREDICTING = "predicting", "Predicting"
     EVALUATING = "evaluating", "Evaluating"
     SELECTING = "selecting", "Selecting queries"
+    LABELING = "labeling", "Writing labels"
     FINISHED = "finished", "Finished"
     FAILED = "failed", "Failed"
 
@@ -35,10 +36,12 @@ _P = Phase
 FOLLOWS: dict[Phase, frozenset[Phase]] = {
     _P.PREPARING: frozenset({_P.WAITING, _P.TRAINING, _P.SELECTING, _P.FINISHED, _P.FAILED}),
     # SELECTING without training: fewer than two classes are labelled, so no model can be trained yet.
-    _P.WAITING: frozenset({_P.TRAINING, _P.SELECTING, _P.PREPARING, _P.FINISHED, _P.FAILED}),
+    # EVALUATING and LABELING: of a run that labels the rest, whose model is trained already.
+    _P.WAITING: frozenset({_P.TRAINING, _P.SELECTING, _P.PREPARING, _P.EVALUATING, _P.LABELING, _P.FINISHED, _P.FAILED}),
     _P.TRAINING: frozenset({_P.PREDICTING, _P.PREPARING, _P.FINISHED, _P.FAILED}),
     _P.PREDICTING: frozenset({_P.EVALUATING, _P.PREPARING, _P.FAILED}),
-    _P.EVALUATING: frozenset({_P.SELECTING, _P.FINISHED, _P.PREPARING, _P.FAILED}),
+    _P.EVALUATING: frozenset({_P.SELECTING, _P.WAITING, _P.FINISHED, _P.PREPARING, _P.FAILED}),
+    _P.LABELING: frozenset({_P.FINISHED, _P.PREPARING, _P.FAILED}),
     _P.SELECTING: frozenset({_P.WAITING, _P.TRAINING, _P.SELECTING, _P.FINISHED, _P.PREPARING, _P.FAILED}),
     # A retry or a restart after a crash begins by preparing (which finds its work done).
     _P.FAILED: frozenset({_P.PREPARING}),

@@ -6,6 +6,8 @@ import numpy as np
 from django.db.models import Avg, Count, Q
 
 from annotation.models import Annotation, Purpose, Query
+from learning.estimates import accuracy_of_queries
+from learning.labeling.facts import audit_facts
 from learning.metric_names import lower_is_better, metric_label
 from learning.models import ModelFile, Round, Run, Trial
 from learning.state import live, main_metric
@@ -16,6 +18,8 @@ TOP_CONFUSIONS = 15
 
 def report(run: Run) -> dict:
     """Finished or not: what there is so far. `run.project` must be loaded."""
+    if run.kind == Run.Kind.LABELING:
+        return _labeling_report(run)
     trial = run.trials.first()
     rounds = list(trial.rounds.order_by("number")) if trial else []
     facts = live([run])[run.pk]
@@ -39,6 +43,8 @@ def report(run: Run) -> dict:
         "main_metric": main_metric(run),
         "last": _scores(scored[-1]) if scored else None,
         "best": _best(scored, main_metric(run)),
+        "accuracy_of_queries": accuracy_of_queries(run),
+        "advice": rounds[-1].advice if rounds else "",
         "classes": labels,
         "confusion": confusion,
         "per_class": per_class(confusion, labels),
@@ -51,6 +57,24 @@ def report(run: Run) -> dict:
         "configuration": run.configuration,
         "versions": run.versions,
         "fingerprint": run.fingerprint,
+    }
+
+
+def _labeling_report(run: Run) -> dict:
+    facts = live([run])[run.pk]
+    return {
+        "run": run.pk,
+        "name": str(run),
+        "kind": run.kind,
+        "project": facts["project"],
+        "status": run.status,
+        "final": facts["over"],
+        "stop_reason": run.stop_reason,
+        "error": run.error,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        **audit_facts(run),
+        "configuration": run.configuration,
     }
 
 

@@ -84,6 +84,9 @@ def _trial_facts(run: Run, trial: Trial | None, last: Round | None, counts: Coun
     labels = trial.n_labeled + new if trial else 0
     n_test, n_pool = _split(run, last)
     goal = goal_of(run, n_pool)
+    if run.kind == Run.Kind.LABELING:  # its goal is to have all its checks answered
+        checks = _batch(counts, 0) if trial else {"closed": 0}
+        labels, goal = checks["closed"], run.configuration["checks"]
     open_now = sum(n for (_, _, status), n in counts.items() if status in _WAITING_FOR_PEOPLE)
     in_pool = sum(n for (_, purpose, status), n in counts.items() if status in _WAITING_FOR_PEOPLE and purpose != Purpose.TEST)
     waiting = _waiting(run, trial, counts, new) if trial else None
@@ -176,7 +179,7 @@ def _batch(counts: Counter, round_number: int) -> dict:
 
 def _waiting(run: Run, trial: Trial, counts: Counter, new: int) -> dict | None:
     """What `learning.waiting.must_wait` says of one trial, from the counts of all (tests hold the two together)."""
-    if not any(status in _WAITING_FOR_PEOPLE for _, _, status in counts):
+    if not any(status in _WAITING_FOR_PEOPLE for _, _, status in counts) or run.kind == Run.Kind.LABELING:
         return None
     quorum, number = run.configuration.get("quorum", 1.0), trial.round_number
     by_batch = number == 0 or run.configuration.get("mode") == "strict" or run.configuration.get("oracle") == "known"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import distilling, forms, results
+from learning.views import distilling, forms, labeling, results
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("distilling/<int:run_id>/state/", distilling.state, name="run-state"),
     path("distilling/<int:run_id>/results/", results.results, name="results"),
     path("distilling/<int:run_id>/download/<str:what>", results.download, name="run-download"),
+    path("distilling/<int:run_id>/label-the-rest/", labeling.new, name="labeling-new"),
+    path("distilling/<int:run_id>/label-the-rest/needs/", labeling.needs, name="labeling-needs"),
+    path("distilling/<int:run_id>/labels/accept/", labeling.accept, name="labeling-accept"),
+    path("distilling/<int:run_id>/labels/undo/", labeling.undo, name="labeling-undo"),
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),

@@ -32,6 +32,8 @@ def must_wait(trial: Trial) -> Wait | None:
       beyond the batch, so people have work meanwhile.
     In every mode the learner goes on when nothing is open any more: then no answer can come.
     """
+    if trial.run.kind == "labeling":
+        return _wait_of_audit(trial)
     configuration = trial.run.configuration
     open_queries = trial.queries.filter(status__in=[Status.OPEN, Status.HELD])
     if not open_queries.exists():
@@ -53,3 +55,14 @@ def _wait(queries, quorum: float, what: str) -> Wait | None:
     closed = queries.filter(status__in=_CLOSED).count()
     needed = math.ceil(quorum * asked - 1e-9)
     return None if closed >= needed else Wait(closed, needed, what)
+
+
+def _wait_of_audit(trial: Trial) -> Wait | None:
+    """A run that labels the rest waits for its checks, and then for somebody to accept or decline what they prove."""
+    audit = getattr(trial.run, "audit", None)
+    if audit is None or audit.accepted_at:
+        return None
+    checks = trial.queries.filter(purpose=Purpose.CHECK)
+    if audit.decision is not None:
+        return Wait(0, 1, "of a manager: accept or decline what the checks prove")
+    return _wait(checks, 1.0, "of the checks")

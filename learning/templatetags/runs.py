@@ -1,12 +1,18 @@
 """How scores and settings are written on the pages of runs."""
 
 from django import template
+from django.utils.html import format_html, format_html_join
 
 from learning import engine
 from learning.metric_names import metric_label
 
 register = template.Library()
-_WORDS = {"batch_size": "Batch size", "seed_size": "Seed size", "test_ratio": "Test share", "exploration": "Exploration share"}
+_WORDS = {
+    "batch_size": "Batch size",
+    "seed_size": "Seed size",
+    "test_ratio": "Test share",
+    "exploration": "Exploration share",
+} | {"seed_strategy": "Seed", "stop_when": "Of the stop criteria", "min_rounds": "Rounds before a stop"}
 
 
 @register.filter
@@ -52,7 +58,11 @@ def settings_lines(configuration: dict) -> list[tuple[str, str]]:
         if section in configuration:
             lines.append((section.capitalize(), _entry(configuration[section], registry)))
     lines += [("Stop", _entry(criterion, engine.criteria)) for criterion in configuration.get("stop", [])]
-    rest = [key for key in configuration if key not in {"features", "learner", "strategy", "stop"}]
+    warm_up = configuration.get("warm_up") or {}
+    if warm_up.get("labels_per_class"):
+        until = f"{_entry(warm_up['strategy'], engine.strategies)}, until every class has {warm_up['labels_per_class']} labels"
+        lines.append(("Warm-up", until))
+    rest = [key for key in configuration if key not in {"features", "learner", "strategy", "stop", "warm_up"}]
     return lines + [(_WORDS.get(key, metric_label(key)), _plain(configuration[key])) for key in rest if configuration[key] != []]
 
 
@@ -72,3 +82,43 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@register.filter
+def as_percent(value: float | None) -> str:
+    """0.9876 as 98.8 %."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+@register.filter
+def reliability_plot(bins: list[dict]) -> str:
+    """Confidence (across) against the share that is right (up), with the line where both are equal, as a small SVG."""
+    size, pad = 260, 34
+    x = lambda value: pad + value * (size - pad - 6)  # noqa: E731
+    y = lambda value: size - pad - value * (size - pad - 6)  # noqa: E731
+    points = [b for b in bins if b["n"]]
+    marks = format_html_join(
+        "",
+        '<line x1="{0}" x2="{0}" y1="{1}" y2="{2}" class="whisker"/><circle cx="{0}" cy="{3}" r="4"><title>{4}</title></circle>',
+        (
+            (
+                f"{x(b['mean_confidence']):.1f}",
+                f"{y(b['low95']):.1f}",
+                f"{y(b['high95']):.1f}",
+                f"{y(b['share_correct']):.1f}",
+                f"{b['n']} items at confidence {b['mean_confidence']:.2f}: {b['share_correct']:.2f} right",
+            )
+            for b in points
+        ),
+    )
+    ticks = format_html_join(
+        "",
+        '<text x="{}" y="{}" class="tick">{}</text><text x="{}" y="{}" class="tick left">{}</text>',
+        ((f"{x(t):.1f}", size - pad + 15, t, pad - 6, f"{y(t) + 4:.1f}", t) for t in (0, 0.5, 1)),
+    )
+    return format_html(
+        '<svg class="reliability" viewBox="0 0 {s} {s}" role="img" aria-label="Reliability: confidence against the share right">'
+        '<rect x="{p}" y="6" width="{w}" height="{w}" class="frame"/><line x1="{x0}" y1="{y0}" x2="{x1}" y2="{y1}" class="even"/>'
+        '{ticks}{marks}<text x="{mid}" y="{s}" class="tick">confidence</text></svg>',
+        s=size, p=pad, w=size - pad - 6, x0=x(0), y0=y(0), x1=x(1), y1=y(1), mid=(size + pad) / 2, ticks=ticks, marks=marks,
+    )  # fmt: skip

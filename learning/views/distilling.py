@@ -1,5 +1,7 @@
 """What the learners do right now: all runs, one run, and the buttons."""
 
+import math
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -9,12 +11,14 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from learning import actions, workers
+from learning import actions, engine, workers
 from learning.access import access_run, visible_runs
 from learning.configuration import ConfigurationError
 from learning.metric_names import metric_label
 from learning.models import Round, Run
+from learning.reports import class_labels
 from learning.state import live, main_metric, rounds_since, version
+from learning.views import labeling
 from projects.access import project_page
 from projects.models import Project, Role
 
@@ -23,6 +27,7 @@ _OVER = [Run.Status.FINISHED, Run.Status.STOPPED]
 _ORDER = ["running", "queued", "failed", "paused", "draft"]
 _PER_PAGE = 25
 _EVENTS = 50
+_BATCHES = 8
 # name -> (function, words of the button, statuses in which it is offered, what it says when done)
 ACTIONS = {
     "start": (actions.start_run, "Start", {"draft"}, "started"),
@@ -80,6 +85,8 @@ def _list(request: HttpRequest, found, template: str, context: dict) -> HttpResp
 @login_required
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     run = access_run(request.user, run_id)
+    if run.kind == Run.Kind.LABELING:
+        return labeling.page(request, run)
     state = _state(run)
     data = {
         "rounds": rounds_since(run, 0),
@@ -132,6 +139,40 @@ def act(request: HttpRequest, run_id: int, action: str) -> HttpResponse:
     return redirect("run", run.pk)
 
 
+def batches_of(run: Run) -> list[dict]:
+    """The last rounds' batches: what the learner expected in them, and which classes had come in before, newest first."""
+    rows = list(Round.objects.filter(trial__run=run).order_by("-number")[:_BATCHES])
+    if not rows:
+        return []
+    labels = class_labels(run)
+    most = math.log(max(2, len(labels)))
+    found = []
+    for row in rows:
+        batch = row.batch
+        strategy = batch.get("strategy", "")
+        found.append(
+            {
+                "round": row.number,
+                "size": batch.get("size"),
+                "strategy": strategy,
+                "strategy_label": engine.strategies.get(strategy).label if strategy in engine.strategies else strategy,
+                **{kind: _histogram(batch.get(kind), labels) for kind in ("predicted", "arrived")},
+                **{f"{kind}_evenness": _share(batch.get(f"{kind}_entropy"), most) for kind in ("predicted", "arrived")},
+            }
+        )
+    return found
+
+
+def _histogram(counts: list[int] | None, labels: list[dict]) -> list[dict]:
+    top = max(counts or [0])
+    shown = zip(counts or [], labels, strict=False)
+    return [{"name": label["name"], "color": label["color"], "n": n, "share": n / top} for n, label in shown] if top else []
+
+
+def _share(value: float | None, most: float) -> float | None:
+    return None if value is None else value / most
+
+
 def _state(run: Run) -> dict:
     """All that the page of one run shows, but for the rounds of the chart."""
     facts = live([run])[run.pk]
@@ -142,6 +183,8 @@ def _state(run: Run) -> dict:
         "stopping": [c for c in (last.stopping if last else []) if c["met"] or c["name"] != "pool_empty"],
         "metrics": [{"name": name, "label": metric_label(name)} for name in (last.metrics if last else {})],
         "test_scored": last.n_test if last else 0,
+        "advice": last.advice if last else "",
+        "batches": batches_of(run),
         "traceback": run.traceback,
         "stop_requested": run.stop_requested,
         "events": [

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 
 from learning.access import access_run
 from learning.downloads import DOWNLOADS, NothingYet, as_response
+from learning.models import Run
 from learning.reports import report
 from learning.state import rounds_since
 
@@ -17,6 +18,8 @@ TABLE_CLASSES = 24
 @login_required
 def results(request: HttpRequest, run_id: int) -> HttpResponse:
     run = access_run(request.user, run_id)
+    if run.kind == Run.Kind.LABELING:
+        return redirect("run", run.pk)
     found = report(run)
     names = [label["name"] for label in found["classes"]]
     data = {

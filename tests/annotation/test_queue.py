@@ -201,6 +201,7 @@ def test_an_answer_costs_a_bounded_number_of_statements(project, trial, annotato
     ("purpose", "line"),
     [
         ("seed", "Seed item: drawn at random, so that the learner can start."),
+        ("check", "Check: drawn at random, to prove how accurate the automatic labels are."),
         ("test", "Test item: drawn at random to measure the learner; it never learns from it."),
         ("query", "Round 3, rank 2 of the ranking: margin scored it 0.91."),
         ("random", "Round 3, exploration: drawn at random, to compare the strategy with chance."),

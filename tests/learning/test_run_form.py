@@ -33,7 +33,7 @@ def test_every_setting_has_a_line_of_help(project, items):
     without = [
         name
         for name, field in form.fields.items()
-        if not field.help_text and name not in {"features", "learner", "strategy", "mode", "oracle"}
+        if not field.help_text and name not in {"features", "learner", "strategy", "mode", "oracle", "stop_when"}
     ]
     assert without == []
     assert all(entry.help for section in ("features", "learner", "strategy") for _, entry in entries(section, "text"))

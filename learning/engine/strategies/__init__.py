@@ -5,5 +5,6 @@ from learning.engine.strategies.base import Context, Selection, Strategy
 from learning.engine.strategies.registry import strategies
 
 DEFAULT = "margin"
+strategies.put_first("margin", "least_confidence", "entropy", "ratio", "random")
 
 __all__ = ["DEFAULT", "Context", "Selection", "Strategy", "strategies"]

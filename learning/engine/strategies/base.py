@@ -132,6 +132,7 @@ class Strategy:
 
     label: ClassVar[str]
     help: ClassVar[str]
+    family: ClassVar[str] = "Others"
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     needs: ClassVar[frozenset[str]] = frozenset()  # of "proba", "features", "model", "learner"
     batch_aware: ClassVar[bool] = False

@@ -52,6 +52,7 @@ class QueryByCommittee(ScoredStrategy):
     """A score of the probabilities of a committee's members (Seung, Opper & Sompolinsky 1992)."""
 
     disagreement: ClassVar[Callable[[np.ndarray], np.ndarray]]
+    family = "Committees: ask what several models disagree about"
     parameters = (_MEMBERS,)
     needs = frozenset({"proba", "model", "learner"})
     cost = "K fits + K predictions of the pool; none of the fits with a forest or an ensemble"

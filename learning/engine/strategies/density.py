@@ -53,6 +53,7 @@ class InformationDensity(ScoredStrategy):
 
     label = "Information density"
     help = "Asks what is uncertain and resembles many other items: no odd ones out."
+    family = "Both: unsure and varied or typical"
     parameters = (
         Parameter(
             "base",

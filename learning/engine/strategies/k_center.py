@@ -16,6 +16,7 @@ class KCenter(Strategy):
 
     label = "K-center (core-set)"
     help = "Asks the items farthest from all labelled ones: a varied batch, needs no model, sensitive to outliers."
+    family = "Variety: ask what differs from all that is labelled"
     needs = frozenset({"features"})
     batch_aware = True
     reference = "Sener & Savarese (2018), Active learning for convolutional neural networks: a core-set approach."

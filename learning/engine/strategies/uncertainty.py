@@ -15,6 +15,7 @@ class Uncertainty(ScoredStrategy):
     """A score that is a function of the class probabilities alone."""
 
     score_function: ClassVar[Callable[[np.ndarray], np.ndarray]]
+    family = "Uncertainty: ask what the model is unsure of"
     needs = frozenset({"proba"})
     cost = "one prediction of the pool + O(mC)"
 

@@ -18,6 +18,7 @@ class RandomSampling(Strategy):
 
     label = "Random"
     help = "Draws items uniformly: the baseline, and the only choice that keeps the labelled part representative."
+    family = "Chance"
     batch_aware = True
     wrappers = False
     reference = "Baseline: simple random sampling without replacement."
