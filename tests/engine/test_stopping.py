@@ -1,12 +1,18 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
 from sklearn.metrics import cohen_kappa_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from learning import engine
 from learning.engine import SettingsError, UnknownName, check_stop, criteria, measure, pack, unpack
+from learning.engine.stopping.bounds import lower_bound
 from learning.engine.stopping.measuring import decision_values, draw_stop_set, f_change, kappa
 from tests.engine.test_anchors import wdbc
 
@@ -34,10 +40,10 @@ def history(*accuracies, labels=100, pool=50):
         ({"name": "accuracy", "target": 0.9}, history(0.8999), False, "Accuracy 0.8999 has not reached the target 0.9000."),
         ({"name": "accuracy", "target": 0.9}, history(0.9), True, "Accuracy 0.90 reached the target 0.90."),
         ({"name": "accuracy", "target": 0.9}, history(None), False, "Accuracy cannot be measured yet; the target is 0.90."),
-        ({"name": "rounds", "rounds": 2}, history(0.5, 0.6), True, "All 2 rounds are done."),
-        ({"name": "rounds", "rounds": 1}, history(0.5), True, "All 1 round are done."),
+        ({"name": "rounds", "rounds": 2}, history(0.5, 0.6), True, "2 of 2 rounds done."),
+        ({"name": "rounds", "rounds": 1}, history(0.5), True, "1 of 1 round done."),
         ({"name": "pool_empty"}, history(0.5, pool=0), True, "Every item of the pool is labelled."),
-        ({"name": "pool_empty"}, history(0.5, pool=1), False, "1 item of the pool have no label."),
+        ({"name": "pool_empty"}, history(0.5, pool=1), False, "1 item of the pool without a label."),
     ],
 )
 def test_each_criterion_says_a_sentence(settings, rounds, met, text):
@@ -61,7 +67,7 @@ def test_an_undefined_metric_is_not_reached():
 
 def test_any_one_is_enough_and_the_first_met_is_the_reason():
     verdicts, reason, _ = check_stop([{"name": "budget", "labels": 1000}, {"name": "rounds", "rounds": 1}], history(0.5, pool=0))
-    assert [v["met"] for v in verdicts] == [False, True, True] and reason.startswith("All 1")
+    assert [v["met"] for v in verdicts] == [False, True, True] and reason == "1 of 1 round done."
     assert set(verdicts[0]) == {"name", "label", "value", "threshold", "met", "text", "action", "waiting"}
 
 
@@ -102,7 +108,7 @@ def test_no_signal_counts_before_the_least_number_of_rounds_nor_before_all_class
     verdicts, reason, _ = check_stop([STABLE], rounds, min_rounds=5)
     assert verdicts[0]["met"] and reason is None and verdicts[0]["waiting"] == "it counts from round 5 on"
     verdicts, reason, _ = check_stop([STABLE], rounds, min_rounds=3, n_classes=5)
-    assert reason is None and verdicts[0]["waiting"] == "2 of 5 classes have no label yet"
+    assert reason is None and verdicts[0]["waiting"] == "labels of 2 of 5 classes are missing"
     assert check_stop([STABLE], rounds, min_rounds=3, n_classes=3)[1].startswith("Predictions no longer change")
 
 
@@ -129,6 +135,7 @@ def test_what_only_advises_ends_nothing_and_is_said():
     verdicts, reason, advice = check_stop([{"name": "stabilizing_predictions"}], rounds)
     assert reason is None and advice.startswith("Predictions no longer change") and verdicts[0]["action"] == "advise"
     assert check_stop([{"name": "stabilizing_predictions"}, {"name": "accuracy"}], rounds, combine="all")[1] is None
+    assert check_stop([{"name": "stabilizing_predictions"}], rounds, min_rounds=5)[2] == ""
 
 
 def test_the_budget_cannot_only_advise():
@@ -157,16 +164,18 @@ ALL = [{"name": name} for name in criteria.names()]
     st.sampled_from(["any", "all"]),
 )
 def test_a_criterion_sees_nothing_but_the_history(rounds, min_rounds, combine):
-    """Whoever asks, in whatever process, in whatever order: the same verdicts."""
+    """Whoever asks, in whatever process, in whatever order, from memory or from the database: the same verdicts."""
     rounds = signals(*rounds, classes_seen=2)
     how = {"combine": combine, "min_rounds": min_rounds, "n_classes": 2}
     whole = check_stop(ALL, rounds, **how)
     for end in range(1, len(rounds)):
         check_stop(ALL, rounds[:end], **how)
-    assert check_stop(ALL, rounds, **how) == whole
-    if len(rounds) < min_rounds:
-        assert whole[1] is None
+    assert check_stop(ALL, json.loads(json.dumps(rounds)), **how) == whole
     assert all(verdict["text"].endswith(".") for verdict in whole[0])
+    for early in (how | {"min_rounds": len(rounds) + 1}, how | {"n_classes": 3}):
+        verdicts, reason, advice = check_stop(ALL, rounds, **early)
+        assert (reason, advice) == (None, "")
+        assert all(verdict["waiting"] for verdict in verdicts if verdict["action"] != "limit")
 
 
 # --- Each signal
@@ -196,15 +205,21 @@ def test_the_change_of_f_is_that_of_small_text():
     from small_text.stopping_criteria import DeltaFScore
 
     rng = np.random.default_rng(0)
-    for threshold in (0.05, 0.2, 0.4):
-        criterion = DeltaFScore(2, window_size=1, threshold=threshold)
+    stopped = set()
+    for threshold, window in ((0.05, 1), (0.2, 1), (0.4, 1), (0.3, 3)):
+        criterion = DeltaFScore(2, window_size=window, threshold=threshold)
+        ours = {"name": "predicted_f_change", "threshold": threshold, "window": window}
         previous = rng.integers(2, size=60)
         criterion.stop(predictions=previous)
-        for _ in range(6):
+        rounds = [measure(previous, None, None, None, 2)]
+        for _ in range(8):
             current = np.where(rng.random(60) < 0.8, previous, 1 - previous)
-            stops = criterion.stop(predictions=current)
-            assert stops == (f_change(current, previous, 2) < threshold)
+            rounds.append(measure(current, previous, None, None, 2))
+            stops = bool(criterion.stop(predictions=current))
+            assert check_stop([ours], signals(*rounds), min_rounds=1)[0][0]["met"] == stops
+            stopped.add((window, stops))
             previous = current
+    assert stopped == {(1, True), (1, False), (3, True), (3, False)}  # all of it happens
 
 
 def test_kappa_stops_where_small_text_stops():
@@ -226,6 +241,50 @@ def test_kappa_stops_where_small_text_stops():
     assert all(a == b for a, b in stops[3:])
 
 
+def test_one_large_change_within_the_window_is_enough_to_go_on():
+    rounds = signals(*[{"f_change": value} for value in (None, 0.5, 0.001, 0.002, 0.003)])
+    settings = {"name": "predicted_f_change", "window": 3}
+    verdicts = [check_stop([settings], rounds[:n])[0][0] for n in (3, 4, 5)]
+    assert [(verdict["value"], verdict["met"]) for verdict in verdicts] == [(None, False), (0.5, False), (0.003, True)]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.05])
+def test_classification_change_is_that_of_small_text(threshold):
+    """ClassificationChange, after Zhu, Wang & Hovy (2008); 2 of 40 is the share at which 0.05 is just met."""
+    from small_text.stopping_criteria import ClassificationChange
+
+    theirs, rng = ClassificationChange(3, threshold=threshold), np.random.default_rng(2)
+    previous = rng.integers(3, size=40)
+    theirs.stop(predictions=previous)
+    stopped = []
+    for flips in (5, 3, 2, 1, 0):
+        current = previous.copy()
+        current[:flips] = (current[:flips] + 1) % 3
+        rounds = signals(measure(current, previous, None, None, 3))
+        met = check_stop([{"name": "classification_change", "threshold": threshold}], rounds, min_rounds=1)[0][0]["met"]
+        assert met == bool(theirs.stop(predictions=current))
+        stopped.append(met)
+        previous = current
+    assert stopped == ([False] * 4 + [True] if threshold == 0 else [False, False, True, True, True])
+
+
+def test_overall_uncertainty_is_that_of_small_text():
+    """OverallUncertainty, after Zhu, Wang & Hovy (2008): the mean normalised entropy of the unlabelled."""
+    from small_text.stopping_criteria import OverallUncertainty
+
+    rng = np.random.default_rng(3)
+    stopped = set()
+    for sharpness in (0.1, 0.02, 0.005):
+        proba = rng.dirichlet([sharpness] * 4, size=300)
+        value = measure(np.zeros(1, int), None, proba, None, 4)["uncertainty"]
+        for threshold in (value - 1e-9, value + 1e-9):
+            rounds = signals({"uncertainty": value})
+            ours = check_stop([{"name": "overall_uncertainty", "threshold": threshold}], rounds, min_rounds=1)[0][0]["met"]
+            assert ours == bool(OverallUncertainty(4, threshold=threshold).stop(proba=proba, indices_stopping=np.arange(300)))
+            stopped.add(ours)
+    assert stopped == {True, False}
+
+
 def test_uncertainty_is_between_sure_and_even():
     even, sure = np.full((4, 5), 0.2), np.eye(5)[:4]
     assert measure(np.zeros(1, int), None, even, None, 5)["uncertainty"] == pytest.approx(1)
@@ -239,6 +298,7 @@ def test_a_plateau_is_a_median_slope():
     assert not check_stop([settings], rising)[0][0]["met"]
     assert check_stop([settings], flat[:-1])[0][0]["met"]
     assert check_stop([settings | {"window": 9}], flat)[0][0]["value"] is None
+    assert check_stop([settings | {"epsilon": 0}], history(0.8, 0.8, 0.8, 0.8))[0][0]["met"]  # "not risen" is not risen
 
 
 @pytest.mark.parametrize(("n", "wrong", "met"), [(59, 0, True), (58, 0, False), (93, 1, True), (92, 1, False)])
@@ -263,6 +323,55 @@ def test_every_look_makes_the_bound_stricter_and_other_scores_have_one_too():
     assert all(0.85 < value < 0.96 for value in values)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "mcc"])
+def test_ten_right_answers_do_not_prove_a_perfect_score(metric):
+    """The 95 % bound of ten of ten is 0.74 (0.05 ** 0.1); a plain bootstrap would say 1 for every other score."""
+    few, many = (history(1.0), history(1.0))
+    few[0]["confusion"], many[0]["confusion"] = [[5, 0], [0, 5]], [[500, 0], [0, 500]]
+    for rounds, low, high in ((few, 0.3, 0.8), (many, 0.98, 0.9999)):
+        rounds[0]["metrics"][metric] = {"value": 1.0, "low": 1.0, "high": 1.0}
+        settings = {"name": "accuracy", "metric": metric, "target": 0.95, "certainty": 0.95}
+        verdict = check_stop([settings], rounds, min_rounds=1)[0][0]
+        assert low < verdict["value"] < high and verdict["met"] == (rounds is many)
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1_macro", "mcc"])
+def test_a_bound_is_wrong_as_rarely_as_it_says(metric):
+    """Two classes of 90 and 10 of 100, recall 0.98 and 0.85: of 300 test sets of 50 a plain bootstrap fails in 30 to 140."""
+    truth = np.array([[0.882, 0.018], [0.015, 0.085]])
+    f1 = [2 * 0.882 / (0.9 + 0.897), 2 * 0.085 / (0.1 + 0.103)]
+    mcc = (0.882 * 0.085 - 0.018 * 0.015) / np.sqrt(0.9 * 0.1 * 0.897 * 0.103)
+    true = {"balanced_accuracy": (0.98 + 0.85) / 2, "f1_macro": np.mean(f1), "mcc": mcc}[metric]
+    rng = np.random.default_rng(4)
+    bounds = [lower_bound(metric, rng.multinomial(50, truth.ravel()).reshape(2, 2), 0.025) for _ in range(300)]
+    assert np.mean([bound is not None and bound > true for bound in bounds]) <= 0.025
+
+
+def test_a_class_without_test_items_has_no_mean_over_the_classes():
+    rounds = history(0.95)
+    rounds[0] |= {"confusion": [[30, 1, 0], [1, 30, 0], [0, 0, 0]]}
+    rounds[0]["metrics"]["f1_macro"] = {"value": 0.95, "low": 0.9, "high": 1.0}
+    settings = {"name": "accuracy", "metric": "f1_macro", "target": 0.5, "certainty": 0.9}
+    verdict = check_stop([settings], rounds, min_rounds=1)[0][0]
+    assert not verdict["met"] and verdict["text"] == "F1 (macro) has no confidence bound: a class has no test item yet."
+    rounds[0]["metrics"]["log_loss"] = {"value": 0.1, "low": None, "high": None}
+    text = check_stop([settings | {"metric": "log_loss"}], rounds)[0][0]["text"]
+    assert text == "Log loss has no confidence bound: choose another score."
+
+
+def test_the_looks_together_risk_no_more_than_was_said():
+    """An accuracy of just the target, measured anew 40 times: a run must not stop on it more often than in 1 of 10 runs."""
+    rng, wrong, runs = np.random.default_rng(5), 0, 60
+    for _ in range(runs):
+        right = rng.binomial(100, 0.9, size=40)
+        rounds = [
+            row | {"confusion": [[int(k), 100 - int(k)], [0, 0]]} for row, k in zip(history(*right / 100), right, strict=True)
+        ]
+        settings = {"name": "accuracy", "target": 0.9, "certainty": 0.9}
+        wrong += any(check_stop([settings], rounds[: i + 1], min_rounds=1)[1] for i in range(40))
+    assert wrong <= runs / 10
+
+
 def test_margins_are_found_inside_calibrations_and_nowhere_else():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 3)).astype(np.float32)
@@ -276,7 +385,27 @@ def test_margins_are_found_inside_calibrations_and_nowhere_else():
     assert [check_stop([{"name": "margin_exhaustion"}], rounds[:n])[0][0]["met"] for n in (1, 2)] == [False, True]
 
 
-@given(st.lists(st.integers(0, 300), max_size=100))
+def test_with_three_classes_the_margin_is_that_of_the_predicted_class():
+    """scikit-learn's "ovr" of a kernel machine is made of votes: by it no margin would ever be exhausted."""
+    X, y = load_iris(return_X_y=True)
+    model = SVC(C=10, random_state=0).fit(X, y)
+    values = decision_values(model, X, np.arange(150))
+    pairs = model.set_params(decision_function_shape="ovo").decision_function(X)
+    of_class = {0: [0, 1], 1: [0, 2], 2: [1, 2]}  # the columns are 0 or 1, 0 or 2, 1 or 2
+    expected = [min(abs(pairs[i, of_class[c]])) for i, c in enumerate(model.predict(X))]
+    np.testing.assert_allclose(np.abs(values), expected)
+    away = np.abs(values) >= 1
+    assert measure(y, None, None, values[away], 3)["min_margin"] >= 1 > measure(y, None, None, values, 3)["min_margin"]
+
+
+def test_the_margin_of_a_machine_behind_a_scaler_is_that_of_scaled_rows():
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:100] * 1000, y[:100]
+    model = make_pipeline(StandardScaler(), SVC()).fit(X, y)
+    np.testing.assert_array_equal(decision_values(model, X, np.arange(100)), model.decision_function(X))
+
+
+@given(st.lists(st.integers(0, 70_000), max_size=100))
 def test_predictions_survive_the_database(codes):
     assert unpack(pack(np.array(codes, dtype=int))).tolist() == codes
 

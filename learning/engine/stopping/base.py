@@ -91,7 +91,7 @@ def _waiting(last: dict[str, Any], n_rounds: int, min_rounds: int, n_classes: in
         return f"it counts from round {min_rounds} on"
     missing = (n_classes or 0) - last.get("classes_seen", n_classes or 0)
     if missing > 0:
-        return f"{missing} of {n_classes} classes have no label yet"
+        return f"labels of {missing} of {n_classes} classes are missing"
     return ""
 
 

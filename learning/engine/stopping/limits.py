@@ -38,7 +38,7 @@ class Rounds(Criterion):
     def _check(cls, history: History, s: dict[str, Any]) -> Verdict:
         done, wanted = len(history), s["rounds"]
         met = done >= wanted
-        text = f"All {plural(wanted, 'round')} are done." if met else f"{done:,} of {plural(wanted, 'round')} are done."
+        text = f"{done:,} of {plural(wanted, 'round')} done."
         return Verdict(done, wanted, met, text)
 
 
@@ -55,7 +55,7 @@ class WallTime(Criterion):
     def _check(cls, history: History, s: dict[str, Any]) -> Verdict:
         hours, wanted = history[-1].get("elapsed", 0.0) / 3600, s["hours"]
         met = hours >= wanted
-        text = f"The {wanted:g} hours are over." if met else f"{hours:.1f} of {wanted:g} hours have passed."
+        text = f"The time is over: {wanted:g} h." if met else f"{hours:.1f} of {wanted:g} h have passed."
         return Verdict(hours, wanted, met, text)
 
 
@@ -70,5 +70,5 @@ class PoolEmpty(Criterion):
     @classmethod
     def _check(cls, history: History, s: dict[str, Any]) -> Verdict:
         left = history[-1]["n_pool"]
-        text = "Every item of the pool is labelled." if left == 0 else f"{plural(left, 'item')} of the pool have no label."
+        text = "Every item of the pool is labelled." if left == 0 else f"{plural(left, 'item')} of the pool without a label."
         return Verdict(left, 0, left == 0, text)

@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ def measure(
     decision: np.ndarray | None,
     n_classes: int,
 ) -> dict[str, float | None]:
-    """kappa, f_change, changed, uncertainty and min_margin; None for what cannot be measured.
+    """kappa, f_change, changed, uncertainty, min_margin and stop_size (s); None for what cannot be measured.
 
     predicted, previous: (s,) class codes of the stop set by this round's and the last round's model; proba: (m, C) and
     decision: (m,) or (m, C), the decision values, of the unlabelled.
     """
+    predicted = np.asarray(predicted, dtype=np.int64)
     agree: dict[str, float | None] = {"kappa": None, "f_change": None, "changed": None}
     if previous is not None and len(previous) == len(predicted) and len(predicted):
         agree = {
@@ -39,7 +41,8 @@ def measure(
             "f_change": f_change(predicted, previous, n_classes),
             "changed": float(np.mean(predicted != previous)),
         }
-    return agree | {"uncertainty": _uncertainty(proba), "min_margin": _min_margin(decision)}
+    rest = {"uncertainty": _uncertainty(proba), "min_margin": _min_margin(decision), "stop_size": len(predicted)}
+    return agree | rest
 
 
 def kappa(a: np.ndarray, b: np.ndarray, n_classes: int) -> float:
@@ -74,27 +77,62 @@ def _min_margin(decision: np.ndarray | None) -> float | None:
 
 
 def decision_values(model: Any, X: Matrix, positions: np.ndarray) -> np.ndarray | None:
-    """(m,) or (m, C) of a support vector machine, also of one inside a calibration or a pipeline; None of other models."""
-    inner = model
-    while not hasattr(inner, "support_vectors_"):
-        if getattr(inner, "calibrated_classifiers_", None):
-            inner = inner.calibrated_classifiers_[0].estimator
-        elif hasattr(inner, "loss") and hasattr(inner, "decision_function") and "hinge" in str(inner.loss):
-            break
+    """(m,) of a support vector machine, also of one inside a calibration or a pipeline; None of other models.
+
+    With more than two classes that of the nearest of the item's boundaries: of all C where each class is told from the rest; of
+    the C - 1 of its predicted class where each is told from each other one (between two other classes it may lie anywhere).
+    """
+    machine, before = model, []
+    while not _is_machine(machine):
+        if getattr(machine, "calibrated_classifiers_", None):
+            machine = machine.calibrated_classifiers_[0].estimator
+        elif hasattr(machine, "steps"):
+            before += [step for _, step in machine.steps[:-1] if hasattr(step, "transform")]
+            machine = machine.steps[-1][1]
         else:
             return None
-    parts = []
+    n_classes = len(machine.classes_)
+    nearest = np.empty(len(positions))
     with one_thread():
-        for _, rows in row_blocks(X, positions, 1):
-            parts.append(inner.decision_function(rows))
-    return np.concatenate(parts) if parts else None
+        for there, rows in row_blocks(X, positions, n_classes * (n_classes - 1) // 2):
+            for step in before:
+                rows = step.transform(rows)
+            nearest[there] = _nearest(machine, rows)
+    return nearest
+
+
+def _is_machine(model: Any) -> bool:
+    kernel = hasattr(model, "support_vectors_")
+    return (
+        hasattr(model, "classes_")
+        and hasattr(model, "decision_function")
+        and (kernel or "hinge" in str(getattr(model, "loss", "")))
+    )
+
+
+def _nearest(machine: Any, rows: Matrix) -> np.ndarray:
+    n_classes = len(machine.classes_)
+    if n_classes == 2 or not hasattr(machine, "support_vectors_"):
+        values = machine.decision_function(rows)
+        return values if values.ndim == 1 else _smallest(values, np.abs(values))
+    # libsvm learns each class against each other one; scikit-learn's "ovr" turns that into votes, which have no margin.
+    one_to_one = copy(machine).set_params(decision_function_shape="ovo", break_ties=False)
+    values = one_to_one.decision_function(rows)
+    first, second = np.triu_indices(n_classes, 1)
+    classes = np.eye(n_classes)
+    winner = ((values > 0) @ classes[first] + (values <= 0) @ classes[second]).argmax(axis=1)[:, None]
+    return _smallest(values, np.where((first == winner) | (second == winner), np.abs(values), np.inf))
+
+
+def _smallest(values: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(values, distances.argmin(axis=1)[:, None], axis=1)[:, 0]
 
 
 def pack(predictions: np.ndarray) -> str:
     """(s,) class codes as a short text for a JSON column."""
     codes = np.asarray(predictions, dtype=np.int64)
-    kind = np.uint8 if codes.max(initial=0) < 256 else np.uint32
-    return f"{np.dtype(kind).str}:{base64.b64encode(zlib.compress(codes.astype(kind).tobytes())).decode()}"
+    kind = np.min_scalar_type(codes.max(initial=0))
+    return f"{kind.str}:{base64.b64encode(zlib.compress(codes.astype(kind).tobytes())).decode()}"
 
 
 def unpack(text: str) -> np.ndarray:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
-from learning.engine.metrics import METRICS, bootstrap_bound
+from learning.engine.metrics import METRICS
 from learning.engine.parameters import Parameter
-from learning.engine.stopping.base import Criterion, History, Verdict, criteria, distinct
+from learning.engine.stopping.base import Criterion, History, Verdict, criteria, distinct, plural
+from learning.engine.stopping.bounds import MACRO, lower_bound
 
 _METRIC = Parameter(
     "metric",
@@ -19,17 +19,13 @@ _METRIC = Parameter(
 )
 
 
-def lower_bound_of_share(successes: int, n: int, certainty: float) -> float:
-    """One-sided lower bound of a share (Clopper & Pearson 1934)."""
-    return 0.0 if successes == 0 else float(beta.ppf(1 - certainty, successes, n - successes + 1))
-
-
 @criteria.register("accuracy")
 class TargetScore(Criterion):
     """A metric on the test set has reached the target: its value, or with `certainty` a one-sided confidence bound of it.
 
     The bound is Clopper and Pearson's for accuracy, a bootstrap quantile for the others that follow from the confusion matrix.
-    It is looked at after every round, so the k-th look spends 1 / (k (k + 1)) of the risk: together no more than 1 - certainty.
+    Whoever looks after every round is some day lucky, so the k-th look may spend 1 / (k (k + 1)) of the risk 1 - certainty: they
+    sum to all of it, however many there are. Each round that measured counts as a look, also one that could not have stopped.
     """
 
     label = "Target score"
@@ -44,7 +40,7 @@ class TargetScore(Criterion):
             minimum=0,
             maximum=0.9999,
             label="Certainty",
-            help="0: the score itself. 0.95: when it is 95 % sure, over all rounds together, that the true score is as good.",
+            help="0: the score itself. 0.95: the true score is as good with 95 % certainty, over all rounds together.",
         ),
     )
 
@@ -56,35 +52,33 @@ class TargetScore(Criterion):
         if value is None:
             return Verdict(None, target, False, f"{name} cannot be measured yet; the target is {target:.2f}.")
         if s["certainty"]:
-            return cls._bounded(history, s, name, target)
+            return cls._bounded(history, s, target)
         met = value >= target if about["higher_is_better"] else value <= target
         shown, wanted = distinct(value, target)
         text = f"{name} {shown} reached the target {wanted}." if met else f"{name} {shown} has not reached the target {wanted}."
         return Verdict(value, target, met, text)
 
     @classmethod
-    def _bounded(cls, history: History, s: dict[str, Any], name: str, target: float) -> Verdict:
+    def _bounded(cls, history: History, s: dict[str, Any], target: float) -> Verdict:
         looks = sum(1 for row in history if row.get("metrics"))
-        certainty = 1 - (1 - s["certainty"]) / (looks * (looks + 1))
-        higher = METRICS[s["metric"]]["higher_is_better"]
-        confusion = np.asarray(history[-1].get("confusion") or [[]])
-        if s["metric"] in ("accuracy", "f1_micro") and confusion.size:
-            bound = lower_bound_of_share(int(np.trace(confusion)), int(confusion.sum()), certainty)
-        else:
-            bound = bootstrap_bound(s["metric"], confusion, 1 - certainty if higher else certainty) if confusion.size else None
+        risk = (1 - s["certainty"]) / (looks * (looks + 1))
+        confusion = np.asarray(history[-1].get("confusion", []))
+        bound = lower_bound(s["metric"], confusion, risk)
+        name = METRICS[s["metric"]]["label"]
         if bound is None:
-            return Verdict(None, target, False, f"There is no confidence bound for {name.lower()}: choose another score.")
-        met = bound >= target if higher else bound <= target
+            missing = s["metric"] in MACRO and confusion.any()
+            why = "a class has no test item yet" if missing else "choose another score"
+            return Verdict(None, target, False, f"{name} has no confidence bound: {why}.")
+        met = bound >= target
         shown, wanted = distinct(bound, target)
-        sure = f"It is {100 * s['certainty']:g} % sure, over {looks} looks, that {name.lower()} is"
-        side = "at least" if higher else "at most"
-        text = f"{sure} {side} {shown}: the target {wanted} is reached." if met else f"{sure} {side} {shown}; wanted is {wanted}."
+        sure = f"With {100 * s['certainty']:g} % certainty over {plural(looks, 'look')} {name} is at least {shown}"
+        text = f"{sure}: the target {wanted} is reached." if met else f"{sure}; wanted is {wanted}."
         return Verdict(bound, target, met, text)
 
 
 @criteria.register("plateau")
 class Plateau(Criterion):
-    """The score has stopped rising: the median of its slopes per round over a window is below epsilon (Laws & Schütze 2008)."""
+    """The score has stopped rising: the median of its slopes per round over a window is at most epsilon (Laws & Schütze 2008)."""
 
     label = "Plateau"
     help = "When a score on the test set has not risen for some rounds."
@@ -92,7 +86,13 @@ class Plateau(Criterion):
         _METRIC,
         Parameter("window", "int", 5, minimum=2, maximum=1000, label="Rounds", help="How many rounds it looks back."),
         Parameter(
-            "epsilon", "float", 0.001, minimum=0, maximum=1, label="Rise", help="A median rise per round below this is none."
+            "epsilon",
+            "float",
+            0.001,
+            minimum=0,
+            maximum=1,
+            label="Rise",
+            help="A median rise per round of no more than this is none.",
         ),
     )
 
@@ -104,7 +104,7 @@ class Plateau(Criterion):
             text = f"The score has not been measured for {s['window'] + 1} rounds yet."
             return Verdict(None, s["epsilon"], False, text)
         slope = float(np.median(np.diff(values))) * sign
-        met = slope < s["epsilon"]
+        met = slope <= s["epsilon"]
         said = "no longer rises" if met else "still rises"
         text = f"{METRICS[s['metric']]['label']} {said}: by {slope:.4f} per round (median of the last {s['window']})."
         return Verdict(slope, s["epsilon"], met, text)
