@@ -34,7 +34,7 @@ class Phase(models.TextChoices):
 
 _P = Phase
 FOLLOWS: dict[Phase, frozenset[Phase]] = {
-    _P.PREPARING: frozenset({_P.WAITING, _P.TRAINING, _P.SELECTING, _P.FINISHED, _P.FAILED}),
+    _P.PREPARING: frozenset({_P.WAITING, _P.TRAINING, _P.SELECTING, _P.EVALUATING, _P.LABELING, _P.FINISHED, _P.FAILED}),
     # SELECTING without training: fewer than two classes are labelled, so no model can be trained yet.
     # EVALUATING and LABELING: of a run that labels the rest, whose model is trained already.
     _P.WAITING: frozenset({_P.TRAINING, _P.SELECTING, _P.PREPARING, _P.EVALUATING, _P.LABELING, _P.FINISHED, _P.FAILED}),

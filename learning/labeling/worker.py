@@ -88,8 +88,7 @@ class Labeler:
     @property
     def audit(self) -> Audit:
         """As it is now: somebody may have accepted it."""
-        self.run.audit = Audit.objects.get(run=self.run)
-        return self.run.audit
+        return Audit.objects.get(run=self.run)
 
     # --- Freeze, and ask the checks
 
@@ -205,7 +204,7 @@ class Labeler:
         unanswered = sum(item not in truth for item in items.tolist())
         stored = decision.to_json() | {"n_wrong": int((~correct).sum()), "n_checked": len(correct), "unanswered": unanswered}
         with self._commit():
-            Audit.objects.filter(run=self.run, decision=None).update(decision=stored, decided_at=timezone.now())
+            Audit.objects.filter(run=self.run, decision__isnull=True).update(decision=stored, decided_at=timezone.now())
             log(self.run, f"{len(correct):,} checks are answered, {stored['n_wrong']:,} of them differ from the model.")
         if not decision.accepted:
             text = f"Refused: an accuracy of {self.configuration['accuracy']:g} is not proven for any part of the items."
