@@ -114,7 +114,7 @@ def _from_confusion(confusion: np.ndarray) -> dict[str, dict[str, float | None]]
     counts = np.vstack([observed, draws]).astype(float)
     one_hot = np.eye(n_classes)
     diagonal = rows == columns
-    values = _scores(counts[:, diagonal] @ one_hot[rows[diagonal]], counts @ one_hot[rows], counts @ one_hot[columns], float(n))
+    values = scores_of(counts[:, diagonal] @ one_hot[rows[diagonal]], counts @ one_hot[rows], counts @ one_hot[columns], float(n))
     metrics = {}
     for name, value in values.items():
         low, high = np.quantile(value[1:], [0.025, 0.975])
@@ -123,22 +123,7 @@ def _from_confusion(confusion: np.ndarray) -> dict[str, dict[str, float | None]]
     return metrics
 
 
-def bootstrap_bound(metric: str, confusion: np.ndarray, quantile: float, draws: int = 4000) -> float | None:
-    """The quantile of a metric over multinomial bootstrap draws of a confusion matrix (C, C), with a fixed seed (Efron 1979).
-
-    None of a metric that does not follow from the confusion matrix.
-    """
-    counts = np.asarray(confusion)
-    cells = np.flatnonzero(counts.ravel())
-    rows, columns = np.divmod(cells, len(counts))
-    n = int(counts.sum())
-    drawn = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(n, counts.ravel()[cells] / n, size=draws).astype(float)
-    one_hot, diagonal = np.eye(len(counts)), rows == columns
-    values = _scores(drawn[:, diagonal] @ one_hot[rows[diagonal]], drawn @ one_hot[rows], drawn @ one_hot[columns], float(n))
-    return float(np.quantile(values[metric], quantile)) if metric in values else None
-
-
-def _scores(hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray, n: float) -> dict[str, np.ndarray]:
+def scores_of(hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray, n: float) -> dict[str, np.ndarray]:
     """Each metric for each row of counts per class (draws, C)."""
     occurs = truth > 0
     involved = occurs | (predicted > 0)

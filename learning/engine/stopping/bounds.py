@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import beta, norm
 
-from learning.engine.metrics import _scores
+from learning.engine.metrics import scores_of
 from learning.engine.threads import one_thread
 
 MACRO = frozenset({"balanced_accuracy", "precision_macro", "recall_macro", "f1_macro"})
@@ -66,4 +66,4 @@ def _bootstrap(weights: np.ndarray, n: int) -> dict[str, np.ndarray]:
     with one_thread():
         drawn = np.random.default_rng(_SEED).multinomial(n, share / share.sum(), size=_DRAWS).astype(float)
         one_hot, diagonal = np.eye(len(weights)), rows == columns
-        return _scores(drawn[:, diagonal] @ one_hot[rows[diagonal]], drawn @ one_hot[rows], drawn @ one_hot[columns], float(n))
+        return scores_of(drawn[:, diagonal] @ one_hot[rows[diagonal]], drawn @ one_hot[rows], drawn @ one_hot[columns], float(n))
