@@ -426,6 +426,7 @@ class Loop:
             if kept is not None:
                 kept.save()
             queries.withdraw_all(self.trial)
+            warm_states.save(self.trial, self.trial.round_number, None)  # nothing goes on from here
             self._move(Phase.FINISHED, reason[:300])
             over = {"status": status, "stop_reason": reason, "finished_at": timezone.now()}
             Run.objects.filter(pk=self.run.pk).update(**over)
