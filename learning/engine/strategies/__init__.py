@@ -1,6 +1,14 @@
 """Query strategies: one class per strategy, one module per family. The margin strategy is the default."""
 
-from learning.engine.strategies import committee, density, k_center, uncertainty, uniform  # noqa: F401 - they register themselves
+from learning.engine.strategies import (  # noqa: F401 - they register themselves
+    committee,
+    contrastive,
+    density,
+    gradient,
+    k_center,
+    uncertainty,
+    uniform,
+)
 from learning.engine.strategies.base import Context, Selection, Strategy
 from learning.engine.strategies.registry import strategies
 
