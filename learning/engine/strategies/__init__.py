@@ -6,6 +6,7 @@ from learning.engine.strategies import (  # noqa: F401 - they register themselve
     density,
     gradient,
     k_center,
+    quire,
     uncertainty,
     uniform,
 )
