@@ -15,7 +15,7 @@ _MAX_GRAM = 4096  # rows: 128 MB
 
 
 class Columns:
-    """Weights (d, k), one row per column of X (l, d); those of the columns' very different sizes are evened out (Jacobi)."""
+    """Weights (d, k), one row per column of X (l, d)."""
 
     needs_logits = False
 
@@ -36,9 +36,14 @@ class Columns:
         return float(np.vdot(u, v))
 
     def inverse_diagonal(self, D: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """1 / the diagonal of the Hessian: (d, k) and of the intercept (k,). Logits whose curvature is lost are no column's."""
-        smallest = penalty / self.intercept_scale**2
-        return 1 / (self.squares @ D + penalty), 1 / (D.sum(axis=0) + smallest)
+        """What steps are scaled by, (d, k) and for the intercept (k,): the root of 1 / the diagonal of the Hessian.
+
+        The whole of it (Jacobi) is as good on texts, but takes twice the products on images, whose faint columns it blows up;
+        without any texts take half as many again (measured, C from 1 to 100).
+        """
+        scale2 = self.intercept_scale**2
+        diagonal_b = D.sum(axis=0) + penalty / scale2
+        return 1 / np.sqrt(self.squares @ D + penalty), np.sqrt(scale2 / diagonal_b)
 
     def from_rows(self, A: np.ndarray) -> np.ndarray:
         """The weights X^T A of A (l, k)."""

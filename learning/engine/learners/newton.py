@@ -133,7 +133,9 @@ def minimise(
         size2 = max(space.inner(point.v, point.v, point.Z), 0.0)
         norm = np.sqrt(max(space.inner(gradient, gradient, logits), 0.0) + scale**2 * slopes @ slopes)
         curvature = loss.curvature(P)
-        goal = penalty * max(_ABSOLUTE, _RELATIVE * np.sqrt(size2)) / max(1.0, scale)
+        # Long rows make much of a small error of the weights, except where the losses hold these better than the penalty does.
+        lever = scale / (1 + scale**2 * curvature[1].mean() / penalty)
+        goal = penalty * max(_ABSOLUTE, _RELATIVE * np.sqrt(size2)) / max(1.0, lever)
         # Nothing but the losses holds the intercept, which is less than the penalty where that is strong.
         held = max(curvature[1].sum(axis=0).min(), 1e-8 * loss.w.sum())
         goal = min(goal, _ABSOLUTE * scale * held)
