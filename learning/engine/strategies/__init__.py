@@ -7,6 +7,7 @@ from learning.engine.strategies import (  # noqa: F401 - they register themselve
     coverage,
     density,
     discriminative,
+    error_reduction,
     gradient,
     k_center,
     quire,

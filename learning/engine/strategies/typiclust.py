@@ -1,0 +1,124 @@
+"""TypiClust: the most typical item of each cluster, for the start when there are hardly any labels."""
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from learning.engine.blocks import row_blocks
+from learning.engine.strategies.base import Context, Selection, Strategy
+from learning.engine.strategies.registry import strategies
+from learning.engine.threads import one_thread
+
+MAX_CLUSTERS = 500
+NEIGHBORS = 20
+TINY_CLUSTER = 5
+_EXACT_UP_TO = 3_000
+_SAMPLE = 50_000
+_LOOKED_AT = 3_000
+
+
+def cluster_pool(rows: np.ndarray, pool: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """(p,) cluster of each item of the pool, of embedded rows (n, e).
+
+    k-means; beyond 3,000 items in mini-batches, beyond 50,000 on an even sample, and all others join the nearest center.
+    """
+    n_clusters = min(n_clusters, len(pool))
+    sample = pool[:: -(-len(pool) // _SAMPLE)]
+    n_clusters = min(n_clusters, len(sample))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows make fewer clusters than asked
+        if len(pool) <= _EXACT_UP_TO:
+            return KMeans(n_clusters, n_init=1, max_iter=100, random_state=seed).fit_predict(_rows(rows, pool))
+        means = MiniBatchKMeans(n_clusters, n_init=1, batch_size=4096, max_iter=30, random_state=seed, compute_labels=False)
+        means.fit(_rows(rows, sample))
+    centers = means.cluster_centers_.astype(np.float32)
+    half = 0.5 * np.einsum("ij,ij->i", centers, centers)
+    found = np.empty(len(pool), dtype=np.int64)
+    for there, block in row_blocks(rows, pool, n_clusters):
+        found[there] = (block @ centers.T - half).argmax(axis=1)
+    return found
+
+
+def typicality(rows: np.ndarray, neighbors: int = NEIGHBORS) -> np.ndarray:
+    """(k,) one over the mean distance to the nearest neighbours (at most 20) among the same rows (k, e)."""
+    k = min(neighbors, len(rows) - 1)
+    if k < 1:
+        return np.ones(len(rows))
+    norms = np.einsum("ij,ij->i", rows, rows)
+    found = np.empty(len(rows))
+    for there, block in row_blocks(rows, None, len(rows)):
+        squared = np.maximum(norms[there, None] + norms - 2 * (block @ rows.T), 0)
+        squared[np.arange(len(block)), np.arange(there.start, there.stop)] = np.inf  # an item is not its own neighbour
+        nearest = np.partition(squared, k - 1, axis=1)[:, :k]
+        found[there] = 1 / (np.sqrt(nearest).mean(axis=1) + 1e-12)
+    return found
+
+
+def _rows(rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    return np.asarray(rows[positions], dtype=np.float32)
+
+
+@strategies.register("typiclust")
+class TypiClust(Strategy):
+    """Cluster the pool into l + b (at most 500) clusters; of the largest with the fewest labels take the most typical item.
+
+    Hacohen, Dekel & Weinshall (2022). Typical: near its 20 nearest neighbours within the cluster, of which at most 3,000 random
+    members are looked at. Clusters of five items and fewer come last. Works on the embedding (`Derived.embedding`), needs no
+    label and no model. Costs k-means of at most 50,000 rows, one pass over the pool, and k^2 e per cluster that is asked.
+    """
+
+    label = "Typical items (TypiClust)"
+    help = "Asks typical items of different clusters: the best start when there are hardly any labels; needs no model."
+    family = "Variety: ask what differs from all that is labelled"
+    needs = frozenset({"features"})
+    batch_aware = True
+    sequential = False  # the number of clusters follows from the batch
+    reference = "Hacohen, Dekel & Weinshall (2022), Active learning on a budget: opposite strategies suit high and low budgets."
+    cost = "k-means of a sample + O(m k e)"
+
+    def _select(self, context: Context, size: int) -> Selection:
+        rng, derived = context.rng, context.derived
+        asked = context.asked
+        pool = np.union1d(context.candidates, asked)
+        n_clusters = min(len(asked) + size, MAX_CLUSTERS)
+        with one_thread():
+            cluster = cluster_pool(derived.embedding, pool, n_clusters, int(rng.integers(2**31)))
+            return self._from_clusters(context, size, pool, cluster)
+
+    def _from_clusters(self, context: Context, size: int, pool: np.ndarray, cluster: np.ndarray) -> Selection:
+        n_clusters = int(cluster.max()) + 1
+        total = np.bincount(cluster, minlength=n_clusters)
+        covered = np.bincount(cluster[np.searchsorted(pool, context.asked)], minlength=n_clusters)
+        mine = cluster[np.searchsorted(pool, context.candidates)]
+        order = np.argsort(mine, kind="stable")
+        members = np.split(order, np.cumsum(np.bincount(mine, minlength=n_clusters))[:-1])
+        left = np.array([len(part) for part in members])
+        tiny = total <= TINY_CLUSTER
+        shuffle = context.rng.random(n_clusters)
+        ranked: dict[int, list[tuple[int, float]]] = {}
+        picks, values = [], []
+        while len(picks) < size:
+            # Least covered first, of those the largest; tiny ones when there is nothing else.
+            best = int(np.lexsort((shuffle, -total, covered, tiny, left == 0))[0])
+            if best not in ranked:
+                ranked[best] = self._ranked(context, members[best])
+            place, value = ranked[best].pop()
+            picks.append(place)
+            values.append(value)
+            covered[best] += 1
+            left[best] -= 1
+        return Selection(context.candidates[np.asarray(picks)], scores=np.asarray(values))
+
+    def _ranked(self, context: Context, places: np.ndarray) -> list[tuple[int, float]]:
+        """(index among the candidates, typicality) of a cluster's candidates, the most typical last; ties at random."""
+        rng = context.rng
+        looked_at = places if len(places) <= _LOOKED_AT else rng.choice(places, size=_LOOKED_AT, replace=False)
+        rows = _rows(context.derived.embedding, context.candidates[looked_at])
+        values = typicality(rows)
+        order = np.lexsort((rng.random(len(values)), values))
+        found = [(int(looked_at[i]), float(values[i])) for i in order]
+        if len(looked_at) < len(places):
+            found = [(int(i), 0.0) for i in np.setdiff1d(places, looked_at)] + found
+        return found
