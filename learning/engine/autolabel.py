@@ -5,12 +5,17 @@ order in which they are tested, and a random sample to be labelled by people (th
 against the answers and stops at the first failure (fixed-sequence testing: Angelopoulos et al. 2021, Learn then test). Each set
 has an exact p-value, the order does not depend on the answers, and the first wrong set in it is accepted with probability delta
 at most: so the whole procedure breaks its promise with probability delta at most, however badly calibrated the scores are.
+
+That argument is complete for the version "population". In the version "pool" the promise is about the items that were not
+checked, so which sets are wrong depends a little on which items were; each single test stays exact. Searching for the worst
+pools found at most delta (within the error of simulation) in sequences of sets where up to two thirds are checked, and 1.25
+delta where the checks leave a handful of items.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.stats import beta, binom, hypergeom
@@ -73,9 +78,10 @@ class Step:
 class Decision:
     """What the checks allow. `positions` may be labelled: in the accepted set and not checked.
 
-    bound: upper confidence bound of the share of wrong labels, in the population or among `positions`. For a refusal,
-    best_accuracy is what the first set does prove, and more_flawless and more_at_observed how many further checks in it would
-    have been enough: all of them right, or at the share of errors seen (None: at that share never).
+    bound: upper confidence bound of the share of wrong labels, in the population or among `positions`, for this set by itself
+    (what holds of the whole procedure is the accuracy of the plan). For a refusal, best_accuracy is what the first set does
+    prove, and more_flawless and more_at_observed how many further checks, drawn as these were, would have been enough: if all of
+    them in that set were right, or with the share of errors seen (None: at that share never).
     """
 
     accepted: bool
@@ -119,12 +125,12 @@ def checks_for_power(accuracy: float, certainty: float, power: float = 0.8) -> i
 
 
 def _least(holds: Callable[[int], bool], start: int, end: int = 10**9) -> int | None:
-    """The smallest n from `start` on for which a monotone condition holds; None beyond `end`."""
+    """The smallest n from `start` to `end` for which a monotone condition holds; None where there is none."""
     low, high = start, start
     while not holds(high):
-        low, high = high + 1, 2 * high + 1
-        if high > end:
+        if high >= end:
             return None
+        low, high = high + 1, min(end, 2 * high + 1)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
@@ -139,13 +145,16 @@ def plan(
     audit_size: int,
     mode: Mode = "uniform",
     version: Version = "pool",
+    attempt: int = 0,
     rng: np.random.Generator,
 ) -> AuditPlan:
     """For the calibrated confidences `scores` (n,) of all unlabelled items: nothing here looks at a label.
 
     version: "pool", a promise for exactly these items (hypergeometric), or "population", for all items like them (binomial).
     mode: "uniform" checks among all items; "targeted" within the widest set whose predicted risk is at most 0.75 of what is
-    allowed, which proves less coverage with fewer checks. Raises EngineError without items, or for a promise that cannot be.
+    allowed, which proves less coverage with fewer checks. attempt: 0 where this audit is the only one of its model, which then
+    spends all of delta = 1 - certainty; the k-th of several spends delta / 2**k, so that all together err with delta at most.
+    Raises EngineError without items, or for a promise that cannot be.
     """
     scores = np.asarray(scores, dtype=np.float64)
     n = len(scores)
@@ -155,15 +164,17 @@ def plan(
         raise EngineError("Accuracy and certainty must lie between 0 and 1, ends excluded: no finite check proves perfection.")
     if audit_size < 1 or not np.isfinite(scores).all():
         raise EngineError("An audit needs at least one check, and finite scores.")
+    if mode not in get_args(Mode) or version not in get_args(Version) or attempt < 0:
+        raise EngineError(f"Unknown audit: mode {mode!r}, version {version!r}, attempt {attempt!r}.")
     descending = -np.sort(-scores)
     places = np.unique([min(n, max(1, math.ceil(level * n - 1e-9))) for level in LEVELS]) - 1
     thresholds = np.unique(descending[places])[::-1]
     sizes = np.searchsorted(-descending, -thresholds, side="right")
     risks = 1 - np.cumsum(descending)[sizes - 1] / sizes
-    epsilon, delta = round(1 - accuracy, 12), 1 - certainty
+    epsilon, delta = round(1 - accuracy, 12), round(1 - certainty, 12) / 2**attempt
     region = len(sizes) - 1
     if mode == "targeted":
-        region = int(np.max(np.flatnonzero(risks <= _SAFE * epsilon), initial=0))
+        region = _target(sizes, risks, audit_size, epsilon)
     size = min(audit_size, int(sizes[region]))
     expected = np.maximum(np.rint(size * sizes[: region + 1] / sizes[region]).astype(int), 0)
     predicted = binom.cdf(np.rint(expected * np.clip(risks[: region + 1], 0, 1)), expected, epsilon)
@@ -182,6 +193,17 @@ def plan(
         region=region,
         sample=tuple(rng.choice(inside, size=size, replace=False).tolist()),
     )
+
+
+def _target(sizes: np.ndarray, risks: np.ndarray, audit_size: int, epsilon: float) -> int:
+    """The widest set that is safe by prediction, widened where the checks would use up most of it.
+
+    A set of which everything was checked proves itself, and leaves nothing to label.
+    """
+    safe = int(np.max(np.flatnonzero(risks <= _SAFE * epsilon), initial=0))
+    if sizes[safe] >= 2 * audit_size:
+        return safe
+    return min(int(np.searchsorted(sizes, 2 * audit_size)), len(sizes) - 1)
 
 
 def decide(plan: AuditPlan, scores: np.ndarray, correct: np.ndarray) -> Decision:
@@ -248,11 +270,7 @@ def upper_bound(errors: int, n: int, delta: float) -> float:
 
 def _refusal(plan: AuditPlan, steps: list[Step]) -> Decision:
     first = steps[0]
-    epsilon, delta, rate = plan.epsilon, plan.delta, first.errors / first.n if first.n else 0.0
-    flawless = _least(lambda n: binom.cdf(first.errors, n, epsilon) <= delta, max(first.n, 1))
-    observed = None
-    if rate < epsilon:
-        observed = _least(lambda n: binom.cdf(math.ceil(rate * n - 1e-9), n, epsilon) <= delta, max(first.n, 1), 10**7)
+    rate = first.errors / first.n if first.n else 0.0
     return Decision(
         accepted=False,
         steps=tuple(steps),
@@ -262,6 +280,21 @@ def _refusal(plan: AuditPlan, steps: list[Step]) -> Decision:
         errors=first.errors,
         best_accuracy=1 - _bound(plan, plan.sizes[plan.start], first.n, first.errors),
         best_coverage=first.coverage,
-        more_flawless=flawless - first.n if flawless else None,
-        more_at_observed=observed - first.n if observed else None,
+        more_flawless=_more(plan, first, lambda n: first.errors),
+        more_at_observed=_more(plan, first, lambda n: math.ceil(rate * n - 1e-9)) if rate < plan.epsilon else None,
     )
+
+
+def _more(plan: AuditPlan, first: Step, errors: Callable[[int], int]) -> int | None:
+    """How many more checks it takes until enough fall into the first set, with errors(n) wrong of n checks there.
+
+    In a pool of some hundred items this may be all that are left: what is checked needs no proof.
+    """
+    size = plan.sizes[plan.start]
+    end = size if plan.version == "pool" else 10**7
+    n = _least(lambda n: _p_value(plan, size, n, errors(n)) <= plan.delta, max(first.n, 1), end)
+    if n is None:
+        return None
+    share = size / plan.sizes[plan.region]
+    more = math.ceil((n - first.n) / share - 1e-9)
+    return more if plan.version == "population" else min(more, plan.sizes[plan.region] - len(plan.sample))

@@ -28,7 +28,9 @@ def out_of_fold(
     folds = min(folds, len(y) // 2)
     if folds < 2 or len(np.unique(y)) < 2:
         raise EngineError("To calibrate a model takes at least four labels, of two classes.")
-    fold = _deal(y, folds, generator(seed, "folds"))
+    by_position = np.argsort(positions, kind="stable")  # the order in which labels come makes no difference
+    fold = np.empty(len(y), dtype=np.int64)
+    fold[by_position] = _deal(y[by_position], folds, generator(seed, "folds"))
     proba = np.zeros((len(y), n_classes))
     for k in range(folds):
         here = fold == k

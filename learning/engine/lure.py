@@ -30,6 +30,8 @@ def lure(losses: Sequence[float], probability: Sequence[float], n_pool: int) -> 
 
     The interval is the normal one of the weighted terms, which are nearly uncorrelated; rough below some twenty draws.
     """
+    if len(losses) != len(probability):
+        raise EngineError(f"LURE needs one probability per loss; got {len(losses)} losses and {len(probability)} probabilities.")
     terms = lure_weights(probability, n_pool) * np.asarray(losses, dtype=np.float64)
     value = float(terms.mean())
     if len(terms) == n_pool or len(terms) < 2:

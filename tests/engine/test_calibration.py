@@ -59,6 +59,14 @@ def test_out_of_fold_predictions_do_not_know_their_own_labels():
     assert (inside.argmax(axis=1) == y).all() and (outside.argmax(axis=1) == y).mean() < 0.75
 
 
+def test_the_order_in_which_labels_came_makes_no_difference():
+    rng = np.random.default_rng(0)
+    X, y, shuffled = rng.normal(size=(60, 3)), rng.integers(3, size=60), rng.permutation(60)
+    learner = {"name": "logistic_regression"}
+    first = out_of_fold(learner, X, np.arange(60), y, 3, 0)
+    assert np.array_equal(first[shuffled], out_of_fold(learner, X, shuffled, y[shuffled], 3, 0))
+
+
 def test_classes_of_one_member_and_very_few_labels():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(9, 3))

@@ -50,3 +50,8 @@ def test_even_draws_have_even_weights_and_all_items_are_the_truth():
 def test_what_cannot_be_is_refused(probability):
     with pytest.raises(EngineError):
         lure_weights(probability, 5)
+
+
+def test_every_loss_has_its_probability():
+    with pytest.raises(EngineError, match="1 losses and 3"):
+        lure([1.0], [0.1, 0.2, 0.3], 5)
