@@ -24,7 +24,8 @@ class Columns:
         self.XT = X.T.tocsr() if sparse.issparse(X) else X.T
         self.squares = self.XT.multiply(self.XT).tocsr() if sparse.issparse(X) else (X * X).T
         self.size = X.shape[1]
-        self.intercept_scale = _scale(self.squares.sum() / X.shape[0])
+        self.row_squares = np.asarray(self.squares.sum(axis=0)).ravel()
+        self.intercept_scale = _scale(self.row_squares)
 
     def logits(self, v: np.ndarray) -> np.ndarray:
         return self.X @ v
@@ -62,7 +63,8 @@ class Rows:
     def __init__(self, X: Matrix, gram: np.ndarray) -> None:
         self.X, self.gram = X, gram
         self.size = len(gram)
-        self.intercept_scale = _scale(np.trace(gram) / max(len(gram), 1))
+        self.row_squares = np.diagonal(gram)
+        self.intercept_scale = _scale(self.row_squares)
 
     def logits(self, v: np.ndarray) -> np.ndarray:
         return self.gram @ v
@@ -130,5 +132,5 @@ def _prefers_rows(X: Matrix, n_logits: int) -> bool:
     return n * max(1.0, 4 / n_logits) < d
 
 
-def _scale(mean_square: float) -> float:
-    return float(np.sqrt(mean_square)) or 1.0
+def _scale(row_squares: np.ndarray) -> float:
+    return float(np.sqrt(row_squares.mean())) or 1.0

@@ -121,11 +121,9 @@ def _solve(
         weights = counts * (counts.sum() / (n_classes * totals))[codes]
     two = n_classes == 2
     loss = Logistic(codes, weights) if two else Softmax(codes, weights, n_classes)
-    begin = None
-    if start is not None:
-        A, b = (v[..., 1:] - v[..., :1] if two else v for v in start)
-        begin = space.from_rows(A), b
-    found = minimise(space, loss, estimator.C, estimator.max_iter, begin)
+    if two and start is not None:
+        start = start[0][:, 1:] - start[0][:, :1], start[1][1:] - start[1][:1]
+    found = minimise(space, loss, estimator.C, estimator.max_iter, start)
     if not found.converged:
         warnings.warn("Training ended at the largest number of iterations.", ConvergenceWarning, stacklevel=3)
     estimator.classes_, estimator.n_features_in_ = classes, rows.n_features

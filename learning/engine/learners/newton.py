@@ -15,6 +15,7 @@ from scipy.special import expit
 _ABSOLUTE, _RELATIVE = 3e-5, 1e-6  # how far weights and logits may be from the optimum: in themselves, and of the norm
 _FORCING = 0.25  # how exact the first steps are: finer costs products, coarser costs steps (both measured)
 _SHORTEST = 2.0**-30
+_HALVINGS = 20
 _NOISE = 1e-13  # a sum of losses is known no better than this, relatively
 
 
@@ -23,11 +24,14 @@ class Space(Protocol):
 
     size: int
     intercept_scale: float  # the norm of a typical row, so that the intercept is a column like others
+    row_squares: np.ndarray  # (l,) squared norms of the rows
     needs_logits: bool  # whether `inner` looks at its last argument; if so nothing is known of the diagonal
 
     def logits(self, v: np.ndarray) -> np.ndarray: ...
 
     def embed(self, R: np.ndarray) -> np.ndarray: ...
+
+    def from_rows(self, A: np.ndarray) -> np.ndarray: ...
 
     def inner(self, u: np.ndarray, v: np.ndarray, logits_of_v: np.ndarray | None) -> float: ...
 
@@ -39,6 +43,13 @@ class Softmax:
 
     def __init__(self, codes: np.ndarray, weights: np.ndarray, k: int) -> None:
         self.own, self.w, self.k = (np.arange(len(codes)), codes), weights[:, None], k
+
+    def among(self, rows: np.ndarray) -> "Softmax":
+        return Softmax(self.own[1][rows], self.w[rows, 0], self.k)
+
+    def toward_labels(self, A: np.ndarray) -> np.ndarray:
+        """(l,) how much A (l, k) is in favour of the labels."""
+        return A[self.own]
 
     def value(self, Z: np.ndarray) -> float:
         top = Z.max(axis=1)
@@ -77,6 +88,12 @@ class Logistic:
     def __init__(self, codes: np.ndarray, weights: np.ndarray) -> None:
         self.y, self.w = codes[:, None].astype(np.float64), weights[:, None]
 
+    def among(self, rows: np.ndarray) -> "Logistic":
+        return Logistic(self.y[rows, 0], self.w[rows, 0])
+
+    def toward_labels(self, A: np.ndarray) -> np.ndarray:
+        return ((2 * self.y - 1) * A)[:, 0]
+
     def value(self, Z: np.ndarray) -> float:
         return float((self.w * (np.logaddexp(0, Z) - self.y * Z)).sum())
 
@@ -113,10 +130,10 @@ class _Point(NamedTuple):
 def minimise(
     space: Space, loss: Softmax | Logistic, C: float, max_products: int, start: tuple[np.ndarray, np.ndarray] | None = None
 ) -> Solution:
-    """The optimum, from zero or from `start` (v, b) where that is better. `converged`: |W - optimum| <= max(3e-5, 1e-6 |W|).
+    """The optimum, from zero or from `start` (pulls of the rows (l, k), intercept (k,)) where that is better.
 
-    The penalty bounds the distance to the optimum by C |gradient|, which is where this ends; or where floating-point numbers are
-    too coarse to improve anything. Deterministic.
+    The penalty bounds the distance to the optimum by C |gradient|: this ends where |W - optimum| <= max(3e-5, 1e-6 |W|), or where
+    floating-point numbers are too coarse to improve anything. Deterministic.
     """
     penalty, scale = 1 / C, space.intercept_scale
     point, n_products = _begin(space, loss, penalty, start)
@@ -164,11 +181,41 @@ def _begin(
     nothing = _Point(zero, np.zeros(loss.k), logits)
     if start is None:
         return nothing, 0
-    v, b = start
+    A, b = start
     with np.errstate(over="ignore", invalid="ignore"):  # of other features than it was made for, it may be any number
-        Z = space.logits(v)
-        value = loss.value(Z + b) + penalty / 2 * space.inner(v, v, Z)
-    return (_Point(v, b, Z) if value < loss.value(logits) else nothing), 1
+        v = space.from_rows(A)
+        point = _Point(v, b, space.logits(v))
+        size2 = space.inner(v, v, point.Z)
+        value = loss.value(point.Z + b) + penalty / 2 * size2
+    if not value < loss.value(logits):
+        return nothing, 1
+    # Rows that are new, or have another label, do not pull toward it yet.
+    new = np.flatnonzero(~(loss.toward_labels(A) > 0))
+    if len(new) == 0:
+        return point, 1
+    pulls = np.zeros_like(A)
+    pulls[new] = _lone_pulls(loss.among(new), point.Z[new] + b, space.row_squares[new], penalty)
+    v = space.from_rows(pulls)
+    step = _Point(v, np.zeros_like(b), space.logits(v))
+    residuals = loss.residuals(loss.probabilities(point.Z + b))
+    descent = float(np.vdot(residuals, step.Z)) + penalty * space.inner(point.v, step.v, step.Z)
+    t = _search(space, loss, penalty, point, step, value, descent) if descent < 0 else 0.0
+    return _Point(point.v + t * step.v, b, point.Z + t * step.Z), 2
+
+
+def _lone_pulls(loss: Softmax | Logistic, Z: np.ndarray, squares: np.ndarray, penalty: float) -> np.ndarray:
+    """(m, k) what each row would pull, in the direction of its error, if it were the only one to change the logits Z (m, k).
+
+    The dual of one row at a time (Yu, Huang & Lin 2011), for all at once; by halving intervals.
+    """
+    U = -loss.residuals(loss.probabilities(Z)) / loss.w
+    low, high = np.zeros((len(Z), 1)), loss.w / penalty
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        residuals = loss.residuals(loss.probabilities(Z + squares[:, None] * middle * U))
+        uphill = ((residuals + penalty * middle * U) * U).sum(axis=1, keepdims=True) > 0
+        low, high = np.where(uphill, low, middle), np.where(uphill, middle, high)
+    return low * U
 
 
 def _newton_step(
