@@ -14,7 +14,6 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 
 from learning import engine
-from learning.engine.pipeline import IMAGE_MODULE
 from learning.models import ModelFile, Round, Run
 from projects.exporting import export
 
@@ -147,9 +146,15 @@ def bundle(run: Run) -> Download:
         archive.writestr("example.py", _example(kept.card))
         archive.writestr("requirements.txt", _requirements(run))
         archive.writestr("configuration.json", _json(run.configuration))
-        if run.project.modality == "image":
-            archive.writestr(f"{IMAGE_MODULE}.py", engine.image_module_source())
+        if module := _module_of(run):
+            archive.writestr(f"{module}.py", engine.module_source(module))
     return f"{stem(run)}-model.zip", "application/zip", buffer.getvalue()
+
+
+def _module_of(run: Run) -> str:
+    """What must lie beside the model."""
+    name = run.configuration["features"]["name"]
+    return getattr(engine.features.get(name), "module", "") if name in engine.features else ""
 
 
 def configuration_json(run: Run) -> Download:

@@ -19,7 +19,7 @@ from learning.engine.lure import lure, lure_weights
 from learning.engine.metrics import METRICS, evaluate, normalised_area, per_class
 from learning.engine.model_card import model_card
 from learning.engine.parameters import Parameter, validate
-from learning.engine.pipeline import export, image_module_source, load, trusted_types
+from learning.engine.pipeline import export, load, module_source, trusted_types
 from learning.engine.randomness import generator, integer_seed
 from learning.engine.registry import Registry
 from learning.engine.simulation import simulate
@@ -66,7 +66,6 @@ __all__ = [
     "fit_calibrator",
     "fit_warm",
     "generator",
-    "image_module_source",
     "integer_seed",
     "learners",
     "load",
@@ -75,6 +74,7 @@ __all__ = [
     "lure_weights",
     "measure",
     "mix",
+    "module_source",
     "model_card",
     "normalised_area",
     "out_of_fold",

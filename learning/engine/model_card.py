@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from learning.engine.features import features
 from learning.engine.metrics import METRICS
-from learning.engine.pipeline import IMAGE_MODULE
 
 _ITEMS = {
     "text": ("texts", '["a text", "another text"]'),
     "image": ("images (paths, open files, bytes or arrays)", '["photo.png"]'),
     "table": ("a pandas DataFrame with the columns of the training data", 'pandas.read_csv("rows.csv")'),
 }
-_IMPORTS = {"image": f"import {IMAGE_MODULE}, skops.io", "table": "import pandas, skops.io"}
+_IMPORTS = {"table": "import pandas, skops.io"}
 
 
 def model_card(info: dict[str, Any]) -> str:
@@ -90,15 +90,16 @@ def _limits(info: dict[str, Any]) -> str:
 def _usage(info: dict[str, Any]) -> str:
     modality = info.get("modality", "text")
     example = _ITEMS.get(modality, ("", "items"))[1]
+    name = ((info.get("configuration") or {}).get("features") or {}).get("name", "")
+    entry = features.get(name) if name in features else None
+    extra = f" and {entry.requires}" if entry and entry.requires else ""
+    needs = f"It needs scikit-learn and skops{extra}"
+    beside = f" The file `{entry.module}.py` must lie beside it." if entry and entry.module else ""
     code = [
-        _IMPORTS.get(modality, "import skops.io"),
+        f"import {entry.module}, skops.io" if entry and entry.module else _IMPORTS.get(modality, "import skops.io"),
         f"trusted = {info.get('trusted_types') or []!r}",
         f"model = skops.io.load({info.get('file') or 'model.skops'!r}, trusted=trusted)",
         f"items = {example}",
         "print(model.predict(items), model.predict_proba(items).max(axis=1))",
     ]
-    needs = "It needs scikit-learn and skops" + {"table": " and pandas", "image": " and Pillow and scikit-image"}.get(
-        modality, ""
-    )
-    beside = f" The file `{IMAGE_MODULE}.py` must lie beside it." if modality == "image" else ""
     return "\n".join(["## How to use it", "", f"{needs}, best in the versions above.{beside}", "", "```python", *code, "```"])

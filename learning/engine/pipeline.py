@@ -12,13 +12,18 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from learning.engine.errors import EngineError
-from learning.engine.features import images
+from learning.engine.features import embeddings, images
 
 IMAGE_MODULE = "alambic_images"
+# Modules that stand alone and are shipped beside a model whose features they make: name -> (module, the classes it is for).
+STANDALONE = {
+    IMAGE_MODULE: (images, images._ImageTransformer),
+    "alambic_embeddings": (embeddings, embeddings.SentenceEmbeddings),
+}
 
 
 def export(path: Path | str, transformer: Any, model: Any, class_names: list[str], card_info: dict[str, Any]) -> list[Path]:
-    """Write the pipeline to `path`. Returns all files written: image models need `alambic_images.py`, which then lies beside.
+    """Write the pipeline to `path`. Returns all files written: models of images, or of sentence embeddings, need a module beside.
 
     `class_names[code]` is what the pipeline predicts instead of the class code. Neither argument is changed.
     """
@@ -26,16 +31,22 @@ def export(path: Path | str, transformer: Any, model: Any, class_names: list[str
 
     path = Path(path)
     skops.io.dump(assemble(transformer, model, class_names), path)
-    if not isinstance(transformer, images._ImageTransformer):
-        return [path]
-    beside = path.with_name(f"{IMAGE_MODULE}.py")
-    shutil.copyfile(images.__file__, beside)
-    return [path, beside]
+    files = [path]
+    for name in modules_needed(transformer):
+        files.append(path.with_name(f"{name}.py"))
+        shutil.copyfile(STANDALONE[name][0].__file__, files[-1])
+    return files
 
 
-def image_module_source() -> str:
-    """The text of `alambic_images.py`, without which an exported image model cannot be loaded."""
-    return Path(images.__file__).read_text()
+def modules_needed(transformer: Any) -> list[str]:
+    """The names of the modules without which an exported model with these features cannot be loaded."""
+    steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
+    return [name for name, (_, kind) in STANDALONE.items() if any(isinstance(step, kind) for step in steps)]
+
+
+def module_source(name: str) -> str:
+    """The text of one of STANDALONE."""
+    return Path(STANDALONE[name][0].__file__).read_text()
 
 
 def assemble(transformer: Any, model: Any, class_names: list[str]) -> Pipeline:
@@ -51,20 +62,21 @@ def assemble(transformer: Any, model: Any, class_names: list[str]) -> Pipeline:
 
 
 def _portable(transformer: Any) -> Any:
-    """An image transformer of the stand-alone module, so that the file can be loaded without ALAMBIC; others as they are."""
-    if not isinstance(transformer, images._ImageTransformer):
-        return transformer
-    twin = getattr(_image_module(), type(transformer).__name__)
-    return twin(**transformer.get_params())
+    """A transformer of ours from its stand-alone module, so that the file loads without ALAMBIC; others as they are."""
+    if isinstance(transformer, Pipeline):
+        return Pipeline([(name, _portable(step)) for name, step in transformer.steps])
+    for name in modules_needed(transformer):
+        return getattr(_module(name), type(transformer).__name__)(**transformer.get_params())
+    return transformer
 
 
-def _image_module() -> ModuleType:
-    if IMAGE_MODULE not in sys.modules:
-        spec = importlib.util.spec_from_file_location(IMAGE_MODULE, images.__file__)
+def _module(name: str) -> ModuleType:
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, STANDALONE[name][0].__file__)
         module = importlib.util.module_from_spec(spec)
-        sys.modules[IMAGE_MODULE] = module
+        sys.modules[name] = module
         spec.loader.exec_module(module)
-    return sys.modules[IMAGE_MODULE]
+    return sys.modules[name]
 
 
 def trusted_types(path: Path | str) -> list[str]:
@@ -78,5 +90,6 @@ def load(path: Path | str) -> Pipeline:
     """The pipeline of a file that this site wrote: the types in it are trusted, so never call it on a file from outside."""
     import skops.io
 
-    _image_module()
+    for name in STANDALONE:
+        _module(name)
     return skops.io.load(Path(path), trusted=trusted_types(path))

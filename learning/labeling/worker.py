@@ -106,6 +106,8 @@ class Labeler:
             raise engine.EngineError("Every item of that run has a label already: there is no rest to label.")
         columns = self._columns(kept, space)
         calibrator, reliability = self._calibrate(space, codes, labeled)
+        # The proof for exactly these items needs that enough of them stay unchecked (docs/guarantee.md).
+        checks = min(self.configuration["checks"], max(1, 2 * len(rest) // 3))
         raw = engine.predict(self._model(kept, columns), space.X, rest, len(space.labels.classes))
         proba = calibrator.apply(raw)
         best = proba.argmax(axis=1)
@@ -114,7 +116,7 @@ class Labeler:
             confidence,
             self.configuration["accuracy"],
             1 - self.configuration["delta"],
-            audit_size=self.configuration["checks"],
+            audit_size=checks,
             mode=self.configuration["audit"],
             version=self.configuration["version"],
             rng=engine.generator(self.configuration["random_state"], "audit", self.run.pk),

@@ -110,3 +110,29 @@ def test_no_image_gives_no_row_of_the_same_width(transformer):
 def test_a_cell_larger_than_the_image_is_refused():
     with pytest.raises(SettingsError, match="at most the size of 16"):
         features.get("hog").build({"size": 16, "cell": 32}, 0)
+
+
+def test_colours_count_and_shapes_do_not():
+    def picture(color, corner):
+        image = Image.new("RGB", (20, 20), "white")
+        image.paste(color, (*corner, corner[0] + 8, corner[1] + 8))
+        return image
+
+    items = [picture("red", (0, 0)), picture("red", (12, 12)), picture("blue", (0, 0))]
+    X, _ = build({"name": "color_histogram"}, items, np.arange(3), 0)
+    assert X.shape == (3, 64) and X.dtype == np.float32
+    similar = X @ X.T
+    assert np.diagonal(similar) == pytest.approx(1, abs=1e-5)
+    assert similar[0, 1] > 0.97 and similar[0, 2] < 0.95
+
+
+def test_principal_components_are_fitted_on_the_pool_and_never_too_many():
+    rng = np.random.default_rng(0)
+    items = [rng.random((8, 8)) for _ in range(12)]
+    for name in ("pixels", "hog", "color_histogram"):
+        size = {"size": 16} if name != "pixels" else {"size": 8}
+        X, transformer = build({"name": name, "pca": 500, **size}, items, np.arange(9), 0)
+        assert X.shape == (12, 9) and X.dtype == np.float32
+        assert X[:9].mean(axis=0) == pytest.approx(np.zeros(9), abs=1e-4)
+        again, _ = build({"name": name, "pca": 500, **size}, items, np.arange(9), 0)
+        assert np.array_equal(X, again) and len(transformer.steps) == 2

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from learning.engine import FeatureError
-from learning.engine.features.tables import column_kind
+from learning.engine.features.tables import column_kind, date_format
 from learning.engine.store import build
 
 N = 60
@@ -83,3 +83,50 @@ def test_one_column_of_numbers_as_they_are():
 def test_a_row_without_a_frame_is_refused():
     with pytest.raises(FeatureError, match="DataFrame"):
         build({"name": "columns"}, [{"a": 1}], np.arange(1), 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (["2024-01-31", "2023-12-01"] * 30, "ISO8601"),
+        (["2024-01-31T10:00:00Z", "2023-12-01T23:59:59Z"] * 30, "ISO8601"),
+        (["31.12.2024", "01.02.2023"] * 30, "%d.%m.%Y"),
+        (["12/31/2024", "01/02/2023"] * 30, "%m/%d/%Y"),
+        (["31/12/2024", "01/02/2023"] * 30, "%d/%m/%Y"),
+        (["3 Mar 2024", "12 Dec 2023"] * 30, "%d %b %Y"),
+        (["31.12.2024 08:15", "01.02.2023 17:00"] * 30, "%d.%m.%Y %H:%M"),
+        (["31.12.2024"] * 57 + ["01.02.2023", "soon", "later"], None),  # 97 % do: see below
+        (["version 1.2", "version 1.3"] * 30, None),
+        (["red", "blue"] * 30, None),
+    ],
+)
+def test_dates_are_read_in_the_one_form_in_which_they_are_written(values, written):
+    found = date_format(pd.Series(values))
+    if "soon" in values:
+        assert found == "%d.%m.%Y"
+    else:
+        assert found == written
+    assert column_kind(pd.Series(values)) == ("date" if found else "category")
+
+
+def test_what_a_date_says_can_be_learnt():
+    """Days go up, and the weekday and the season come round."""
+    days = pd.date_range("2022-01-01", periods=400, freq="D")
+    X, _ = build({"name": "columns"}, pd.DataFrame({"day": days.strftime("%d.%m.%Y")}), np.arange(400), 0)
+    X = np.asarray(X.todense()) if hasattr(X, "todense") else X
+    assert X.shape == (400, 7) and np.all(np.diff(X[:, 0]) > 0)
+    season, week = X[:, [1, 4]], X[:, [2, 5]]
+    assert season[0] == pytest.approx(season[365], abs=0.03) and not np.allclose(season[0], season[182], atol=0.5)
+    assert week[3] == pytest.approx(week[10], abs=1e-4) and not np.allclose(week[3], week[6], atol=0.5)
+
+
+def test_a_missing_or_broken_date_is_marked_and_does_no_harm():
+    values = [f"{1 + i % 28:02}.03.2024" for i in range(60)]
+    values[5], values[6] = "", "some day"
+    X, transformer = build(
+        {"name": "columns"}, pd.DataFrame({"day": values, "n": np.random.default_rng(0).normal(size=60)}), ROWS, 0
+    )
+    X = np.asarray(X.todense()) if hasattr(X, "todense") else np.asarray(X)
+    assert np.isfinite(X).all()
+    fresh = transformer.transform(pd.DataFrame({"day": ["nonsense", None, "30.02.2024"], "n": [0.0, 1.0, 2.0]}))
+    assert np.isfinite(np.asarray(fresh.todense()) if hasattr(fresh, "todense") else fresh).all()

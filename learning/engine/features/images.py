@@ -109,6 +109,11 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
                 raise ImageError(f"Image {name}: {error}.") from error
         return np.stack(rows).astype(np.float32) if rows else np.empty((0, len(self._blank())), dtype=np.float32)
 
+    @property
+    def n_features(self) -> int:
+        """Columns of `transform`."""
+        return len(self._blank())
+
     def _blank(self) -> np.ndarray:
         return self._describe(np.zeros((self.size, self.size), dtype=np.uint8))
 
@@ -137,3 +142,19 @@ class HogFeatures(_ImageTransformer):
         blocks = (2, 2) if self.size >= 2 * self.cell else (1, 1)
         grey = read_image(item, self.size, color=False)
         return hog(grey, self.orientations, pixels_per_cell=cells, cells_per_block=blocks, feature_vector=True)
+
+
+class ColorHistogram(_ImageTransformer):
+    """How often each colour occurs: joint histogram of hue, saturation and value (Swain & Ballard 1991), roots of length one.
+
+    Square roots (Hellinger) make products of two images their overlap. The image is made size x size first.
+    """
+
+    def __init__(self, size: int = 64, bins: int = 4) -> None:
+        self.size, self.bins = size, bins
+
+    def _describe(self, item: Any) -> np.ndarray:
+        rgb = (read_image(item, self.size, color=True) * 255).round().astype(np.uint8)
+        hsv = np.asarray(Image.fromarray(rgb).convert("HSV"), dtype=np.int64).reshape(-1, 3)
+        places = np.minimum(hsv * self.bins // 256, self.bins - 1) @ np.array([self.bins**2, self.bins, 1])
+        return np.sqrt(np.bincount(places, minlength=self.bins**3) / len(places))

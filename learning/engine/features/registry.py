@@ -18,6 +18,8 @@ class FeatureSet:
     help: ClassVar[str]
     modality: ClassVar[str]  # "text", "image" or "table"
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    module: ClassVar[str] = ""  # what must lie beside an exported model, see `pipeline.STANDALONE`
+    requires: ClassVar[str] = ""  # what must be installed to use an exported model, beside scikit-learn and skops
 
     @classmethod
     def build(cls, settings: dict[str, Any], random_state: int, items: Any = None) -> BaseEstimator:
