@@ -39,7 +39,7 @@ def written_out(context, size, sub_batches, strength):
         unlabeled = np.setdiff1d(context.candidates, picks)
         rows, codes = X[np.append(labeled, unlabeled)], np.repeat([0, 1], [len(labeled), len(unlabeled)])
         C = strength / (rows**2).sum(axis=1).mean()
-        model = LogisticRegression(C=C, class_weight="balanced", tol=1e-10, max_iter=10_000).fit(rows, codes)
+        model = LogisticRegression(C=C, class_weight="balanced", solver="newton-cholesky", tol=1e-10).fit(rows, codes)
         best = unlabeled[np.argsort(-model.decision_function(X[unlabeled]))[: len(part)]].tolist()
         picks, labeled = picks + best, labeled + best
     return picks
