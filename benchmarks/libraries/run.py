@@ -54,6 +54,7 @@ def main() -> None:
     results = (arguments.results or arguments.cache / "results").resolve() / kind
     results.mkdir(parents=True, exist_ok=True)
     if not arguments.no_run:
+        signal.signal(signal.SIGTERM, _stop)  # so that the running cell, which has a session of its own, ends too
         run(arguments, results, arguments.cache.resolve() / "data" / kind)
     import table  # only now: see _THREADS
 
@@ -64,6 +65,10 @@ def main() -> None:
         if not mark:
             parser.error(f"{arguments.report} has no line <!-- libraries -->")
         arguments.report.write_text(f"{before}{mark}\n{text}\n<!-- end -->\n{rest.partition('<!-- end -->')[2].lstrip()}")
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def run(arguments: argparse.Namespace, results: Path, data: Path) -> None:
