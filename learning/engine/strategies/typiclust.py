@@ -22,22 +22,26 @@ _LOOKED_AT = 3_000
 def cluster_pool(rows: np.ndarray, pool: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     """(p,) cluster of each item of the pool, of embedded rows (n, e).
 
-    k-means; beyond 3,000 items in mini-batches, beyond 50,000 on an even sample, and all others join the nearest center.
+    k-means; beyond 3,000 items in mini-batches, beyond 50,000 on a random sample, and all others join the nearest center.
     """
-    n_clusters = min(n_clusters, len(pool))
-    sample = pool[:: -(-len(pool) // _SAMPLE)]
+    sample = pool
+    if len(pool) > _SAMPLE:  # not every k-th item: the order of a file may be periodic
+        sample = np.sort(np.random.default_rng(seed).choice(pool, size=_SAMPLE, replace=False))
     n_clusters = min(n_clusters, len(sample))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows make fewer clusters than asked
         if len(pool) <= _EXACT_UP_TO:
             return KMeans(n_clusters, n_init=1, max_iter=100, random_state=seed).fit_predict(_rows(rows, pool))
         means = MiniBatchKMeans(n_clusters, n_init=1, batch_size=4096, max_iter=30, random_state=seed, compute_labels=False)
-        means.fit(_rows(rows, sample))
+        near = _rows(rows, sample)
+        middle = near.mean(axis=0, dtype=np.float64).astype(np.float32)  # far from zero, float32 cannot tell rows apart
+        near -= middle
+        means.fit(near)
     centers = means.cluster_centers_.astype(np.float32)
     half = 0.5 * np.einsum("ij,ij->i", centers, centers)
     found = np.empty(len(pool), dtype=np.int64)
     for there, block in row_blocks(rows, pool, n_clusters):
-        found[there] = (block @ centers.T - half).argmax(axis=1)
+        found[there] = ((block - middle) @ centers.T - half).argmax(axis=1)
     return found
 
 
@@ -46,6 +50,7 @@ def typicality(rows: np.ndarray, neighbors: int = NEIGHBORS) -> np.ndarray:
     k = min(neighbors, len(rows) - 1)
     if k < 1:
         return np.ones(len(rows))
+    rows = rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)  # else squares cancel out where rows are far from zero
     norms = np.einsum("ij,ij->i", rows, rows)
     found = np.empty(len(rows))
     for there, block in row_blocks(rows, None, len(rows)):
@@ -97,28 +102,27 @@ class TypiClust(Strategy):
         left = np.array([len(part) for part in members])
         tiny = total <= TINY_CLUSTER
         shuffle = context.rng.random(n_clusters)
-        ranked: dict[int, list[tuple[int, float]]] = {}
+        ranked: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        taken = np.zeros(n_clusters, dtype=np.int64)
         picks, values = [], []
         while len(picks) < size:
             # Least covered first, of those the largest; tiny ones when there is nothing else.
             best = int(np.lexsort((shuffle, -total, covered, tiny, left == 0))[0])
             if best not in ranked:
                 ranked[best] = self._ranked(context, members[best])
-            place, value = ranked[best].pop()
-            picks.append(place)
-            values.append(value)
+            places, typicalities = ranked[best]
+            picks.append(places[taken[best]])
+            values.append(typicalities[taken[best]])
+            taken[best] += 1
             covered[best] += 1
             left[best] -= 1
         return Selection(context.candidates[np.asarray(picks)], scores=np.asarray(values))
 
-    def _ranked(self, context: Context, places: np.ndarray) -> list[tuple[int, float]]:
-        """(index among the candidates, typicality) of a cluster's candidates, the most typical last; ties at random."""
+    def _ranked(self, context: Context, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A cluster's candidates (k,), the most typical first, and their typicality (k,), 0 where unknown; ties at random."""
         rng = context.rng
         looked_at = places if len(places) <= _LOOKED_AT else rng.choice(places, size=_LOOKED_AT, replace=False)
-        rows = _rows(context.derived.embedding, context.candidates[looked_at])
-        values = typicality(rows)
-        order = np.lexsort((rng.random(len(values)), values))
-        found = [(int(looked_at[i]), float(values[i])) for i in order]
-        if len(looked_at) < len(places):
-            found = [(int(i), 0.0) for i in np.setdiff1d(places, looked_at)] + found
-        return found
+        values = typicality(_rows(context.derived.embedding, context.candidates[looked_at]))
+        order = np.lexsort((rng.random(len(values)), -values))
+        others = np.setdiff1d(places, looked_at)
+        return np.concatenate([looked_at[order], others]), np.concatenate([values[order], np.zeros(len(others))])
