@@ -39,6 +39,36 @@ def test_distances_are_those_of_the_explicit_gradients(as_sparse):
     assert gradients.squared == pytest.approx((g**2).sum(axis=1), rel=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_odds_of_each_pick_are_those_of_scikit_activeml(seed):
+    """Badge of scikit-activeml 1.0 (BSD), given the column of ones that it leaves out.
+
+    It keeps the lengths of the first step among the distances, as if zero had been picked; the paper's k-means++ does not.
+    """
+    pool = pytest.importorskip("skactiveml.pool")
+    from skactiveml.classifier import SklearnClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 4)).astype(np.float32)
+    with_ones = np.column_stack([X, np.ones(60)])
+    y = np.full(60, np.nan)
+    y[:9] = np.arange(9) % 3
+    classifier = SklearnClassifier(LogisticRegression(), classes=[0, 1, 2]).fit(with_ones, y)
+    picks, odds = pool.Badge(random_state=seed).query(
+        with_ones, y, classifier, batch_size=8, fit_clf=False, return_utilities=True
+    )
+    candidates, proba = np.arange(9, 60), classifier.predict_proba(with_ones[9:])
+    gradients = _Gradients(X, candidates, proba, (X**2).sum(axis=1).astype(float))
+    assert candidates[gradients.squared.argmax()] == picks[0]
+    for i in range(1, 8):
+        nearest = gradients.to_nearest(None, gradients.factors(np.array(picks[:i]) - 9))
+        nearest = np.minimum(nearest, gradients.squared)
+        expected = odds[i][candidates]
+        known = ~np.isnan(expected)
+        assert (nearest / nearest.sum())[known] == pytest.approx(expected[known], abs=1e-5)
+
+
 @pytest.mark.parametrize("refresh", [1, 2, 32])
 def test_the_seeding_has_the_distribution_of_k_means_plus_plus(monkeypatch, refresh):
     """Arthur & Vassilvitskii (2007): the third pick against its exact distribution, however the distances are kept."""

@@ -42,8 +42,9 @@ class ProbCover(Strategy):
     """Repeatedly take the item whose ball of radius delta holds the most items that no ball holds yet (Yehuda et al. 2022).
 
     On embedded rows of length one. delta: the largest radius for which 95 % of the balls are pure, all of one k-means cluster
-    (as many clusters as classes), unless it is given. At most 3,000 random candidates and 6,000 random items to cover are looked
-    at, so cost and memory are bounded. Needs no label and no model. The score is how many items are newly covered.
+    (as many clusters as classes) among 1,000 random items, unless it is given; results hang on it, which MaxHerding mends. At
+    most 3,000 random candidates (or the batch, where that is more) and 6,000 random items to cover are looked at, so cost and
+    memory are bounded. Needs no label and no model. The score is how many items are newly covered.
     """
 
     label = "Coverage (ProbCover)"
@@ -95,8 +96,9 @@ def pure_radius(rows: np.ndarray, n_clusters: int, rng: np.random.Generator) -> 
     labels = KMeans(n_clusters, n_init=1, random_state=int(rng.integers(2**31))).fit_predict(rows)
     squared = _squared_distances(rows, rows)
     squared[labels[:, None] == labels] = np.inf
-    # A ball is pure up to its nearest row of another cluster: so the radius is a quantile of these distances.
-    return float(np.sqrt(np.quantile(squared.min(axis=1), 1 - PURITY))) * (1 - 1e-6)
+    # A ball is pure up to its nearest row of another cluster: so the radius ends just before one of these distances.
+    impure = int((1 - PURITY) * len(rows))
+    return float(np.sqrt(np.partition(squared.min(axis=1), impure)[impure])) * (1 - 1e-6)
 
 
 @strategies.register("max_herding")
@@ -104,9 +106,10 @@ class MaxHerding(Strategy):
     """Repeatedly take the item x that adds most to the kernel coverage: sum over u of max(0, k(u, x) - max over chosen k(u, s)).
 
     Bae, Noh & Sutherland (2024): a smooth ProbCover, without its fragile radius. Gaussian kernel on embedded rows of length one,
-    its width the median distance of random pairs times `width`. At most 3,000 random candidates and 6,000 random items to cover.
-    Gains only shrink (the coverage is submodular), so an item is looked at again only while its old gain could win (lazy greedy,
-    Minoux 1978); the picks are those of the plain algorithm. Needs no label and no model. The score is the gain.
+    its width the median distance of random pairs that differ, times `width`. At most 3,000 random candidates (or the batch, where
+    that is more) and 6,000 random items to cover. Gains only shrink (the coverage is submodular), so an item is looked at again
+    only while its old gain could win (lazy greedy, Minoux 1978); the picks are those of the plain algorithm. Needs no label and
+    no model. The score is the gain, as a share of the items to cover.
     """
 
     label = "Coverage (MaxHerding)"
@@ -138,10 +141,11 @@ class MaxHerding(Strategy):
 
 
 def _scale(rows: np.ndarray, width: float, rng: np.random.Generator) -> float:
-    """-1 / (2 s^2), s the median distance of random pairs times the width."""
+    """-1 / (2 s^2), s the median distance of random pairs that differ, times the width."""
     one, other = rng.integers(len(rows), size=(2, 1000))
-    distance = float(np.median(np.sqrt(((rows[one] - rows[other]) ** 2).sum(axis=1))))
-    return -1 / (2 * (width * max(distance, 1e-6)) ** 2)
+    distances = np.sqrt(((rows[one] - rows[other]) ** 2).sum(axis=1))
+    apart = distances[distances > 1e-6]  # where most rows are equal, the median of all would be a kernel of no width
+    return -1 / (2 * (width * (float(np.median(apart)) if len(apart) else 1.0)) ** 2)
 
 
 def lazy_greedy(kernel: np.ndarray, best: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
