@@ -53,7 +53,7 @@ class Derived:
 
     def _embed(self) -> np.ndarray:
         X, size = self.X, min(EMBEDDING_SIZE, self.X.shape[1], len(self.pool))
-        rows = self.pool[:: -(-len(self.pool) // _FIT_ROWS)] if len(self.pool) else np.arange(min(1, X.shape[0]))
+        rows = self.sample(_FIT_ROWS) if len(self.pool) else np.arange(min(1, X.shape[0]))
         sample = take(X, rows)
         is_sparse = sparse.issparse(X)
         mean = None if is_sparse else sample.mean(axis=0)
@@ -67,6 +67,12 @@ class Derived:
                 block = np.divide(block, lengths, out=np.zeros_like(block), where=lengths > 0)
             embedded[there] = block
         return embedded
+
+    def sample(self, size: int) -> np.ndarray:
+        """At most `size` positions of the pool, ascending: at random, as files may be periodic, and always the same ones."""
+        if len(self.pool) <= size:
+            return self.pool
+        return np.sort(np.random.default_rng(0).choice(self.pool, size=size, replace=False))
 
     def _path(self, name: str) -> Path | None:
         return self.directory / f"{name}.npy" if self.directory else None

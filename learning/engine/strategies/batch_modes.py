@@ -193,7 +193,7 @@ def _cluster(derived) -> np.ndarray:
     rows = derived.embedding
     # Average linkage needs all pairs, so it joins the centers of small k-means clusters instead of the items themselves.
     n_small = int(min(2000, max(1, len(derived.pool) // 5)))
-    sample = derived.pool[:: -(-len(derived.pool) // 50_000)]
+    sample = derived.sample(50_000)
     small = MiniBatchKMeans(n_small, n_init=1, batch_size=4096, max_iter=20, random_state=0)
     small.fit(np.asarray(rows[sample], dtype=np.float32))
     n_large = max(1, n_small // 4)
