@@ -64,6 +64,16 @@ def test_the_nearest_are_those_of_all_pairs_however_the_work_is_cut(m, n_among, 
     assert np.sort(np.take_along_axis(pairs, found, axis=1)) == pytest.approx(np.sort(pairs, axis=1)[:, :k], abs=1e-6)
 
 
+@pytest.mark.parametrize("at_once", [4, 7, 512])
+def test_of_equally_near_items_as_many_as_asked_are_taken_and_each_once(monkeypatch, at_once):
+    """Texts repeat: here twenty labelled ones are three different ones."""
+    monkeypatch.setattr(contrastive, "_CENTERS_AT_ONCE", at_once)
+    X = np.concatenate([np.repeat([[0.0], [1.0], [5.0]], [8, 7, 5], axis=0), [[0.2], [0.9], [4.0]]])
+    found = nearest(X, np.array([20, 21, 22]), np.arange(20), 3)
+    assert [len(set(row)) for row in found.tolist()] == [3, 3, 3]
+    assert X[found, 0].tolist() == [[0] * 3, [1] * 3, [5] * 3]
+
+
 @pytest.mark.parametrize("as_sparse", [False, True])
 @pytest.mark.parametrize("k", [1, 3, 10, 50])
 def test_equals_the_paper_written_out(as_sparse, k):

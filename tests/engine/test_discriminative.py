@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from learning import engine
 from learning.engine import Context
+from learning.engine.strategies import discriminative
 from tests.engine.contexts import make_context
 from tests.engine.duels import gains, wins
 
@@ -85,10 +86,25 @@ def test_answers_make_no_difference():
     assert ask(context, 6) == ask(replace(context, y=context.y[::-1].copy(), rng=np.random.default_rng(1), memo={}), 6)
 
 
-def test_the_size_of_the_features_makes_no_difference():
-    context = make_context(n=60, n_labeled=8)
-    larger = replace(context, X=16 * context.X, derived=None, rng=np.random.default_rng(1))
-    assert ask(context, 6) == ask(larger, 6)
+@pytest.mark.parametrize("times", [1 / 16, 16])
+def test_the_size_of_the_features_makes_no_difference(times):
+    context = make_context(n=90, n_labeled=30)
+    other = replace(context, X=np.float32(times) * context.X, derived=None, rng=np.random.default_rng(1))
+    assert ask(context, 20, strength=1.0) == ask(other, 20, strength=1.0)
+
+
+def test_items_without_any_feature_are_drawn_at_random():
+    with np.errstate(all="raise"):
+        batches = {tuple(ask(pool(np.zeros((30, 3)), [0, 1], seed=seed), 3)) for seed in range(5)}
+    assert len(batches) > 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_more_can_be_asked_than_there_is_to_train_on(monkeypatch, seed):
+    """Ten of fifty candidates are trained on; when they are all taken, the others are left."""
+    monkeypatch.setattr(discriminative, "_AT_LEAST", 2)
+    X = np.random.default_rng(0).normal(size=(51, 3))
+    assert sorted(ask(pool(X, [0], seed=seed), 50, sub_batches=50)) == list(range(1, 51))
 
 
 @pytest.mark.parametrize("n_labeled", [0, 3])
