@@ -45,12 +45,15 @@ def reference(X, y, C, class_weight=None):
 
 
 def agree(ours, theirs, X, tolerance=1e-4):
-    """Coefficients by 1e-4 of the largest of them (of 1 where that is larger), probabilities by 1e-4."""
-    size = max(1.0, np.abs(theirs.coef_).max(), np.abs(theirs.intercept_).max())
+    """Coefficients by 1e-4 of the largest of them (of 1 where that is larger), probabilities by 1e-4.
+
+    The intercept answers for the coefficients at the mean of the rows, so it is as much less exact as the rows are long.
+    """
+    X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+    size, length = max(1.0, np.abs(theirs.coef_).max()), max(1.0, np.linalg.norm(X, axis=1).mean())
     assert np.array_equal(ours.classes_, theirs.classes_)
     assert ours.coef_ == pytest.approx(theirs.coef_, abs=tolerance * size)
-    assert ours.intercept_ == pytest.approx(theirs.intercept_, abs=tolerance * size)
-    X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+    assert ours.intercept_ == pytest.approx(theirs.intercept_, abs=tolerance * size * length)
     assert ours.predict_proba(X) == pytest.approx(theirs.predict_proba(X), abs=tolerance)
 
 
@@ -170,16 +173,15 @@ def test_a_start_does_not_show_in_the_end(change, before, as_sparse):
         agree(model, fitted(X[then], now[then], C=3.0, class_weight="balanced"), X, 2e-4)
 
 
+@pytest.mark.parametrize("n_classes", [2, 12])
 @pytest.mark.parametrize("n", [60, 400])
-def test_a_start_from_where_it_ended_ends_at_once_and_a_near_one_sooner(n):
-    X, y = texts(n=n + 5)
-    positions = np.arange(n)
-    cold, state = warm(X[:n], y[:n], positions, None)
-    again, _ = warm(X[:n], y[:n], positions, state)
+def test_a_start_from_where_it_ended_ends_at_once_and_a_near_one_sooner(n, n_classes):
+    X, y = texts(n=n + 5, n_classes=n_classes)
+    cold, state = warm(X[:n], y[:n], np.arange(n), None)
+    again, _ = warm(X[:n], y[:n], np.arange(n), state)
     assert again.n_iter_[0] <= 0.3 * cold.n_iter_[0]
-    whole = np.arange(n + 5)
-    near, _ = warm(X, y, whole, state)
-    assert near.n_iter_[0] < fitted(X, y).n_iter_[0]
+    near, _ = warm(X, y, np.arange(n + 5), state)
+    assert near.n_iter_[0] <= 0.95 * fitted(X, y).n_iter_[0]
 
 
 @pytest.mark.parametrize("n", [60, 400])

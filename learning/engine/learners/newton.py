@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy.special import expit
 
-_ABSOLUTE, _RELATIVE = 3e-5, 1e-6  # how far weights and logits may be from the optimum: in themselves, and of the norm
+_ABSOLUTE, _RELATIVE = 3e-5, 1e-6  # how far the weights may be from the optimum: in themselves, and of their norm
 _FORCING = 0.25  # how exact the first steps are: finer costs products, coarser costs steps (both measured)
-_SHORTEST = 2.0**-30
+_SHORTEST, _TOO_SHORT = 2.0**-30, 2.0**-10
 _HALVINGS = 20
 _NOISE = 1e-13  # a sum of losses is known no better than this, relatively
 
@@ -52,8 +52,12 @@ class Softmax:
         return A[self.own]
 
     def value(self, Z: np.ndarray) -> float:
+        # Of the other classes against the own one: near an optimum that is sure of all labels, a difference would be rounding.
         top = Z.max(axis=1)
-        return float(self.w[:, 0] @ (np.log(np.exp(Z - top[:, None]).sum(axis=1)) + top - Z[self.own]))
+        others = np.exp(Z - top[:, None])
+        others[self.own] = 0
+        with np.errstate(divide="ignore"):
+            return float(self.w[:, 0] @ np.logaddexp(0, np.log(others.sum(axis=1)) + top - Z[self.own]))
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
         """(l, k), as of all classes."""
@@ -95,7 +99,7 @@ class Logistic:
         return ((2 * self.y - 1) * A)[:, 0]
 
     def value(self, Z: np.ndarray) -> float:
-        return float((self.w * (np.logaddexp(0, Z) - self.y * Z)).sum())
+        return float((self.w * np.logaddexp(0, (1 - 2 * self.y) * Z)).sum())
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
         """(l, 1), of code 1."""
@@ -150,9 +154,7 @@ def minimise(
         size2 = max(space.inner(point.v, point.v, point.Z), 0.0)
         norm = np.sqrt(max(space.inner(gradient, gradient, logits), 0.0) + scale**2 * slopes @ slopes)
         curvature = loss.curvature(P)
-        # Long rows make much of a small error of the weights, except where the losses hold these better than the penalty does.
-        lever = scale / (1 + scale**2 * curvature[1].mean() / penalty)
-        goal = penalty * max(_ABSOLUTE, _RELATIVE * np.sqrt(size2)) / max(1.0, lever)
+        goal = penalty * max(_ABSOLUTE, _RELATIVE * np.sqrt(size2))
         # Nothing but the losses holds the intercept, which is less than the penalty where that is strong.
         held = max(curvature[1].sum(axis=0).min(), 1e-8 * loss.w.sum())
         goal = min(goal, _ABSOLUTE * scale * held)
@@ -166,7 +168,7 @@ def minimise(
         value = loss.value(Z) + penalty / 2 * size2
         descent = space.inner(step.v, gradient, logits) + step.b @ slopes
         t = _search(space, loss, penalty, point, step, value, descent)
-        stalled = stalled + 1 if t == 0 or -descent <= _NOISE * abs(value) else 0
+        stalled = stalled + 1 if t < _TOO_SHORT or -descent <= _NOISE * abs(value) else 0
         v, b = point.v + t * step.v, point.b + t * step.b
         b -= b.mean() if loss.k > 1 else 0.0  # a constant added to all classes changes nothing
         point = _Point(v, b, space.logits(v))  # anew: sums of steps would gather rounding
