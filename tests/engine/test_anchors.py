@@ -76,9 +76,9 @@ def test_iris_notebook_of_modal():
 
 
 def test_wdbc_queries_of_another_model_keep_to_their_published_mean():
-    """The US-NC row: a logistic regression asks, the SVM learns: 0.9597 +- 0.0111 over 100 seeds (all in benchmarks/anchors.py)."""
+    """The US-NC row: a logistic regression asks, the SVM learns: 0.9597 +- 0.0111 (100 seeds: benchmarks/anchors.py)."""
     areas = []
-    for seed in range(3):
+    for seed in range(2):
         X, y, X_test, y_test, labeled = wdbc(seed)
         left, scores = np.arange(20, 341), []
         while len(left):
@@ -92,4 +92,4 @@ def test_wdbc_queries_of_another_model_keep_to_their_published_mean():
                 rows = np.sort(labeled)
                 scores.append(SVC(C=1, gamma="auto").fit(X[rows], y[rows]).score(X_test, y_test))
         areas.append(np.mean(scores))
-    assert np.mean(areas) == pytest.approx(0.9597, abs=3 * 0.0111 / np.sqrt(3))
+    assert np.mean(areas) == pytest.approx(0.9597, abs=3 * 0.0111 / np.sqrt(2))
