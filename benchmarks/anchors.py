@@ -73,9 +73,8 @@ def main() -> None:
             areas = list(pool.map(area, [row] * arguments.seeds, range(arguments.seeds)))
             mean, sd = PUBLISHED[row]
             found = f"{np.mean(areas):.4f} +- {np.std(areas, ddof=1):.4f}" if len(areas) > 1 else f"{areas[0]:.5f}"
-            print(
-                f"{row:32} published {mean:.4f} +- {sd:.4f}   found {found}   ({len(areas)} seeds, {time.perf_counter() - begun:.0f} s)"
-            )
+            about = f"({len(areas)} seeds, {time.perf_counter() - begun:.0f} s)"
+            print(f"{row:32} published {mean:.4f} +- {sd:.4f}   found {found}   {about}")
             print("  " + " ".join(f"{value:.5f}" for value in areas[:10]), flush=True)
 
 

@@ -77,19 +77,15 @@ def test_iris_notebook_of_modal():
 
 def test_wdbc_queries_of_another_model_keep_to_their_published_mean():
     """The US-NC row: a logistic regression asks, the SVM learns: 0.9597 +- 0.0111 (100 seeds: benchmarks/anchors.py)."""
-    areas = []
-    for seed in range(2):
-        X, y, X_test, y_test, labeled = wdbc(seed)
-        left, scores = np.arange(20, 341), []
-        while len(left):
+    X, y, X_test, y_test, labeled = wdbc(0)
+    left, scores = np.arange(20, 341), []
+    while len(left):
+        rows = np.sort(labeled)
+        asker = LogisticRegression(C=0.1).fit(X[rows], y[rows])
+        pick = left[np.argmax(margin(asker.predict_proba(X[left])))]
+        labeled.append(pick)
+        left = left[left != pick]
+        if len(labeled) % 4 == 1:
             rows = np.sort(labeled)
-            asker = LogisticRegression(C=0.1).fit(X[rows], y[rows])
-            proba = asker.predict_proba(X[left])
-            pick = left[np.argmax(margin(proba))]
-            labeled.append(pick)
-            left = left[left != pick]
-            if len(labeled) % 4 == 1:
-                rows = np.sort(labeled)
-                scores.append(SVC(C=1, gamma="auto").fit(X[rows], y[rows]).score(X_test, y_test))
-        areas.append(np.mean(scores))
-    assert np.mean(areas) == pytest.approx(0.9597, abs=3 * 0.0111 / np.sqrt(2))
+            scores.append(SVC(C=1, gamma="auto").fit(X[rows], y[rows]).score(X_test, y_test))
+    assert np.mean(scores) == pytest.approx(0.9597, abs=2 * 0.0111)
