@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
 
@@ -69,7 +70,8 @@ class Parzen:
 
 def groups(*sizes, n_labeled=2):
     """Items of groups of these sizes, none labelled; one more group with one label of each of two classes."""
-    X = np.repeat(np.arange(len(sizes) + 1.0), [*sizes, n_labeled])[:, None]
+    group = np.repeat(np.arange(len(sizes) + 1.0), [*sizes, n_labeled])
+    X = np.stack([group, np.arange(len(group))], axis=1)  # no two are equal
     candidates = np.arange(sum(sizes))
     return engine.Context(
         X=X,
@@ -138,6 +140,27 @@ def test_no_more_trainings_than_promised(size, beyond):
     assert len(set(selection.positions.tolist())) == size + beyond
     scored = ~np.isnan(selection.scores)
     assert scored[: min(7, size + beyond)].all() and not scored[7:].any()
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_equal_items_are_tried_once_and_none_of_them_is_preferred(as_sparse):
+    """To the last bit: rounding must not decide among texts that repeat."""
+    context = make_context(n=40, n_labeled=8, n_pending=0)
+    X = context.X.copy()
+    X[context.candidates] = X[context.candidates[np.arange(32) % 4]]
+    context = replace(context, X=sparse.csr_matrix(X) if as_sparse else X, derived=None)
+    proba = engine.predict(context.model, context.X, context.candidates, 3)
+    scores = reduction(replace(context, proba=proba))
+    assert len(np.unique(scores)) == 4 and np.array_equal(scores, np.tile(scores[:4], 8))
+
+
+def test_repeats_cost_nothing():
+    context = groups(3, 3)
+    context.X[:, 1] = 0
+    with engine.learners.temporarily("shares", Shares):
+        Shares.fits = 0
+        reduction(context)
+        assert Shares.fits == 2 * 2 + 1
 
 
 def test_the_ranking_beyond_the_items_tried_begins_with_the_batch():

@@ -227,7 +227,7 @@ def test_the_model_its_card_and_the_bundle(api, viewer, make_run, with_model):
 
 def test_an_image_models_bundle_has_the_module_that_it_imports(api, viewer, make_run, with_model, project):
     Project.objects.filter(pk=project.pk).update(modality="image")
-    run = make_run(status="finished", phase="finished")
+    run = make_run(status="finished", phase="finished", configuration={"features": {"name": "hog"}})
     with_model(run)
     body = api(viewer).get(f"{URL}{run.pk}/model/?format=zip").content
     with zipfile.ZipFile(io.BytesIO(body)) as archive:

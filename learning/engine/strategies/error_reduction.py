@@ -1,8 +1,9 @@
 """Expected error reduction: try every answer, train again, and see which item would leave the fewest errors."""
 
 import numpy as np
+from scipy import sparse
 
-from learning.engine.blocks import take
+from learning.engine.blocks import Matrix, take
 from learning.engine.parameters import Parameter
 from learning.engine.strategies.base import Context, Selection
 from learning.engine.strategies.registry import strategies
@@ -22,8 +23,9 @@ class ExpectedErrorReduction(ScoredStrategy):
     For each of a random sample of candidates and each answer y (the five most probable, none below 1 %, weighted by p_y
     renormalised) the learner is trained with (x, y) added. The loss is what that model itself expects on a random sample of the
     pool: mean entropy (log loss), or mean probability of being wrong. All models share a seed, so that only the answers differ.
-    Candidates outside the sample come after all others, at random. Needs proba, model and learner. Costs at most 5 fits per
-    candidate tried, each from the optimum of the labels there are where the learner can, and as many predictions of the sample.
+    Candidates outside the sample come after all others, at random; equal ones are tried once. Needs proba, model and learner.
+    Costs at most 5 fits per candidate tried, each from the optimum of the labels there are where the learner can, and as many
+    predictions of the sample.
     """
 
     label = "Expected error reduction"
@@ -90,15 +92,35 @@ class ExpectedErrorReduction(ScoredStrategy):
             model, _ = fit_warm(context.learner, X, positions, y, C, seed, state)
             return float(loss(predict(model, rows, None, C)).mean())
 
-        expected = [
-            sum(weight * loss_after(position, answer) for answer, weight in zip(*likely_answers(p), strict=True))
-            for position, p in zip(context.candidates.tolist(), context.proba, strict=True)
-        ]
-        return -np.asarray(expected)
+        tried = first_equal(take(X, context.candidates))
+        expected = np.zeros(len(tried))
+        for place in np.unique(tried).tolist():
+            answers, weights = likely_answers(context.proba[place])
+            losses = [loss_after(context.candidates[place], answer) for answer in answers.tolist()]
+            expected[place] = weights @ losses
+        return -expected[tried]
 
     def _evaluation(self, context: Context) -> np.ndarray:
         size = min(self.settings["evaluation"], len(context.candidates))
         return np.sort(context.rng.choice(context.candidates, size=size, replace=False))
+
+
+def first_equal(rows: Matrix) -> np.ndarray:
+    """(m,) the place of the first of the rows (m, d) that equals each one: texts repeat.
+
+    Trained on one after the other, equal rows would get scores that differ by rounding, which then decides instead of chance.
+    """
+    if sparse.issparse(rows):
+        rows = rows.sorted_indices()
+        ends = rows.indptr.tolist()
+        keys = [
+            (rows.indices[start:end].tobytes(), rows.data[start:end].tobytes())
+            for start, end in zip(ends[:-1], ends[1:], strict=True)
+        ]
+    else:
+        keys = [row.tobytes() for row in rows]
+    first: dict = {}
+    return np.array([first.setdefault(key, place) for place, key in enumerate(keys)], dtype=np.int64)
 
 
 def likely_answers(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
