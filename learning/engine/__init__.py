@@ -22,8 +22,8 @@ from learning.engine.parameters import Parameter, validate
 from learning.engine.pipeline import export, load, module_source, trusted_types
 from learning.engine.randomness import generator, integer_seed
 from learning.engine.registry import Registry
-from learning.engine.simulation import simulate
-from learning.engine.splits import SEEDS, draw_seed, draw_test
+from learning.engine.simulation import Simulation, simulate
+from learning.engine.splits import SEEDS, draw_folds, draw_seed, draw_test
 from learning.engine.stopping import criteria, decision_values, draw_stop_set, measure, pack, unpack
 from learning.engine.stopping import evaluate as check_stop
 from learning.engine.store import load_matrix, prepare, save_matrix
@@ -46,6 +46,7 @@ __all__ = [
     "Registry",
     "Selection",
     "SettingsError",
+    "Simulation",
     "UnknownName",
     "check_stop",
     "checks_for_power",
@@ -55,6 +56,7 @@ __all__ = [
     "decision_values",
     "default_for",
     "default_settings",
+    "draw_folds",
     "draw_seed",
     "draw_stop_set",
     "draw_test",

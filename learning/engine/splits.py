@@ -20,6 +20,26 @@ def draw_test(n_items: int, ratio: float, rng: np.random.Generator) -> np.ndarra
     return np.sort(rng.choice(n_items, size=size, replace=False)).astype(np.int64)
 
 
+def draw_folds(y: np.ndarray, n_folds: int, random_state: int) -> np.ndarray:
+    """(n,) int64: the fold 0 .. n_folds - 1 in which each of the items with class codes y (n,) is tested.
+
+    Stratified (Kohavi 1995): each class is spread evenly. Raises EngineError where a class has fewer items than there are folds.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    y = np.asarray(y, dtype=np.int64)
+    counts = np.bincount(y)
+    if (rare := np.flatnonzero((counts > 0) & (counts < n_folds))).size:
+        raise EngineError(
+            f"{len(rare)} classes have fewer items than the {n_folds} folds: class {rare[0]} has {counts[rare[0]]}."
+        )
+    fold = np.empty(len(y), dtype=np.int64)
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
+    for number, (_, tested) in enumerate(splitter.split(np.zeros(len(y)), y)):
+        fold[tested] = number
+    return fold
+
+
 def draw_seed(
     candidates: np.ndarray,
     size: int,
