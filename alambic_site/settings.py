@@ -106,8 +106,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_SOCKET = redis_socket(VAR_DIR)
 REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(REDIS_SOCKET))}"
 _QUEUE = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 3}}
-# "learning": the loops of development runs; "imports": files. A worker serves both, in this order.
-RQ_QUEUES = {"learning": _QUEUE, "imports": _QUEUE}
+# "learning": the loops of development runs; "imports": files; "analyses": nobody waits for those. Served in this order.
+RQ_QUEUES = {"learning": _QUEUE, "imports": _QUEUE, "analyses": _QUEUE}
 RQ_SHOW_ADMIN_LINK = False
 
 # --- Files

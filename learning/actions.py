@@ -1,14 +1,16 @@
 """What people do with runs: one function per intent, each one transaction; pages, REST and commands call the same ones."""
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 
 from django.db import transaction
 from django.utils import timezone
 
 from annotation import queries
+from learning.analysis import settings as plan
 from learning.configuration import ConfigurationError, run_items, validate
-from learning.dispatch import wake_and_enqueue
+from learning.dispatch import wake_all, wake_and_enqueue
 from learning.labeling import settings as labeling
 from learning.models import Event, Run, Trial
 from learning.phases import Phase, move
@@ -23,10 +25,10 @@ def create_run(user: User | None, project: Project, kind: str, configuration: di
     if kind == Run.Kind.LABELING:
         complete = labeling.validate(project, configuration)
         name = name or f"Labels at {complete['accuracy']:g} by run {complete['source']}"
-    elif kind == Run.Kind.DEVELOPMENT:
-        complete = validate(project, configuration)
+    elif kind in _VALIDATE:
+        complete = _VALIDATE[kind](project, configuration)
     else:
-        raise ConfigurationError({"kind": ["This version develops models; the analysis of query strategies is not in it yet."]})
+        raise ConfigurationError({"kind": [f"Must be one of {', '.join(Run.Kind.values)}; got {kind!r}."]})
     with transaction.atomic():
         return Run.objects.create(project=project, kind=kind, name=name.strip(), configuration=complete, created_by=user)
 
@@ -34,7 +36,7 @@ def create_run(user: User | None, project: Project, kind: str, configuration: di
 def start_run(run: Run, user: User | None) -> None:
     """Fix what the run works on (its items, its classes) and hand it to a worker. Raises WrongState, ConfigurationError."""
     # The data may have changed since the draft was saved.
-    (labeling.validate if run.kind == Run.Kind.LABELING else validate)(run.project, run.configuration)
+    _VALIDATE[run.kind](run.project, run.configuration)
     with transaction.atomic():
         _become(run, Status.QUEUED, {Status.DRAFT}, "started", started_at=timezone.now())
         items = run_items(run.project, run.configuration["datasets"])
@@ -45,9 +47,12 @@ def start_run(run: Run, user: User | None) -> None:
             name: version(name) for name in ("numpy", "scipy", "scikit-learn")
         }
         run.save(update_fields=["last_item_id", "n_items", "classes", "versions"])
-        trial = Trial.objects.create(run=run, **_cell(run.configuration))
+        if run.kind == Run.Kind.ANALYSIS:
+            Trial.objects.bulk_create([Trial(run=run, **asdict(cell)) for cell in plan.cells(run.configuration)], batch_size=500)
+        else:
+            Trial.objects.create(run=run, **_cell(run.configuration))
         log(run, "Started.", user=user)
-        wake_and_enqueue(trial)
+        wake_all(run, run.trials.all())
 
 
 def _cell(configuration: dict) -> dict:
@@ -61,7 +66,7 @@ def pause_run(run: Run, user: User | None) -> None:
     """Nothing more is trained or asked until the run is resumed. A round that is being computed is still kept."""
     with transaction.atomic():
         _become(run, Status.PAUSED, {Status.QUEUED, Status.RUNNING}, "paused")
-        for trial in run.trials.all():
+        for trial in _asking(run):
             queries.hold(trial)
         log(run, "Paused.", user=user)
 
@@ -69,20 +74,56 @@ def pause_run(run: Run, user: User | None) -> None:
 def resume_run(run: Run, user: User | None) -> None:
     with transaction.atomic():
         _become(run, Status.QUEUED, {Status.PAUSED}, "resumed")
-        for trial in run.trials.all():
+        for trial in _asking(run):
             queries.resume(trial)
-            wake_and_enqueue(trial)
+        wake_all(run, run.trials.exclude(phase__in=[Phase.FINISHED, Phase.FAILED]))
         log(run, "Resumed.", user=user)
 
 
 def stop_run(run: Run, user: User | None) -> None:
-    """End the run with what it has: the labels given so far are learnt once more, then the model is kept."""
+    """End the run with what it has: the labels given so far are learnt once more, then the model is kept.
+
+    An analysis keeps the rounds that were committed.
+    """
+    if run.kind == Run.Kind.ANALYSIS:
+        return _stop_analysis(run, user)
     with transaction.atomic():
         _become(run, Status.QUEUED, {Status.QUEUED, Status.RUNNING, Status.PAUSED}, "stopped", stop_requested=True)
         for trial in run.trials.all():
             queries.withdraw_all(trial)
             wake_and_enqueue(trial)
         log(run, f"{user or 'Somebody'} asked the run to stop.", user=user)
+
+
+def _stop_analysis(run: Run, user: User | None) -> None:
+    with transaction.atomic():
+        reason = f"Stopped by {user or 'somebody'}; what was done is kept."
+        over = {"stop_reason": reason, "finished_at": timezone.now()}
+        _become(run, Status.STOPPED, {Status.QUEUED, Status.RUNNING, Status.PAUSED}, "stopped", **over)
+        log(run, reason, user=user)
+
+
+def retry_trials(run: Run, user: User | None, trial_id: int | None = None) -> int:
+    """Do the failed trials of an analysis again (or the one), from their last committed round; the others are left alone."""
+    with transaction.atomic():
+        failed = run.trials.filter(phase=Phase.FAILED)
+        failed = failed if trial_id is None else failed.filter(pk=trial_id)
+        chosen = list(failed.values_list("pk", flat=True))
+        if run.kind != Run.Kind.ANALYSIS or not chosen:
+            raise WrongState("No trial of this run has failed." if trial_id is None else "This trial has not failed.")
+        if run.status != Status.PAUSED:  # a paused one goes on with the others
+            _become(run, Status.QUEUED, {*Status} - {Status.DRAFT}, "retried", stop_reason="", finished_at=None)
+        again = run.trials.filter(pk__in=chosen)
+        again.update(phase=Phase.PREPARING, detail="", error="", traceback="")
+        log(run, f"{len(chosen)} trial{'s' if len(chosen) > 1 else ''} tried again.", user=user)
+        # One that was stopped goes on as a whole.
+        wake_all(run, run.trials.exclude(phase__in=[Phase.FINISHED, Phase.FAILED]))
+    return len(chosen)
+
+
+def _asking(run: Run):
+    """Trials that may have asked people."""
+    return run.trials.none() if run.kind == Run.Kind.ANALYSIS else run.trials.all()
 
 
 def retry_run(run: Run, user: User | None) -> None:
@@ -114,6 +155,9 @@ def fail_run(run: Run, error: str, traceback: str) -> None:
 
 def log(run: Run, message: str, *, user: User | None = None, level: str = Event.Level.INFO) -> None:
     Event.objects.create(run=run, message=message, user=user, level=level)
+
+
+_VALIDATE = {Run.Kind.DEVELOPMENT: validate, Run.Kind.LABELING: labeling.validate, Run.Kind.ANALYSIS: plan.validate}
 
 
 def _become(run: Run, target: Status, allowed: set[Status], done: str, **fields) -> None:

@@ -163,7 +163,7 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
         if name in partial:
             _read_number(name, partial[name], complete, errors)
     if "warm_up" in partial:
-        _read_warm_up(partial["warm_up"], complete, errors)
+        read_warm_up(partial["warm_up"], complete, errors)
     for name, choices in _CHOICES.items():
         if name in partial:
             if isinstance(partial[name], str) and partial[name] in choices:
@@ -206,23 +206,31 @@ def _suggest_for_oracle(facts: ProjectFacts, complete: dict, oracle: str) -> dic
 
 
 def _read_section(section: str, given: Any, complete: dict, errors: dict) -> None:
+    if isinstance(given, dict):
+        given = {"name": complete[section]["name"]} | given
+    if (entry := read_entry(_SECTIONS[section], given, section, errors)) is not None:
+        complete[section] = entry
+
+
+def read_entry(registry: Any, given: Any, field: str, errors: dict) -> dict | None:
+    """The complete settings of one registered class from an object with a "name", or from the name alone; else the errors."""
     if isinstance(given, str):
         given = {"name": given}
-    if not isinstance(given, dict) or not isinstance(given.get("name", complete[section]["name"]), str):
-        errors[section] = ['Must be an object with a "name", or the name alone.']
-        return
-    name = given.get("name", complete[section]["name"])
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        errors[field] = ['Must be an object with a "name", or the name alone.']
+        return None
     try:
-        entry = _SECTIONS[section].get(name)
+        entry = registry.get(given["name"])
         parameters = {key: value for key, value in given.items() if key != "name"}
-        complete[section] = {"name": name, **engine.validate(parameters, entry.parameters)}
+        return {"name": given["name"], **engine.validate(parameters, entry.parameters)}
     except UnknownName as error:
-        errors[section] = [str(error)]
+        errors[field] = [str(error)]
     except SettingsError as error:
-        errors.update({f"{section}.{field}": [text] for field, text in error.errors.items()})
+        errors.update({f"{field}.{name}": [text] for name, text in error.errors.items()})
+    return None
 
 
-def _read_warm_up(given: Any, complete: dict, errors: dict) -> None:
+def read_warm_up(given: Any, complete: dict, errors: dict) -> None:
     """{"strategy": {...} or a name, "labels_per_class": 3}; 0 is no warm-up."""
     if not isinstance(given, dict) or given.keys() - {"strategy", "labels_per_class"}:
         errors["warm_up"] = ['Must be an object like {"strategy": "typiclust", "labels_per_class": 3}.']

@@ -1,10 +1,15 @@
 """The entry point of RQ's workers: short or resumable, and the only place where an unexpected error is caught."""
 
 import logging
+import os
 import traceback
 
+from django.db import transaction
+
 from learning.actions import fail_run
+from learning.analysis.worker import Analyst, Yield, fail_trial
 from learning.configuration import EngineError
+from learning.dispatch import wake_and_enqueue, work_waits
 from learning.labeling.worker import Labeler
 from learning.loop import Loop
 from learning.models import Run, Trial
@@ -39,17 +44,49 @@ def advance(trial_id: int) -> None:
                 return
 
 
+def analyse(trial_id: int) -> None:
+    """A job's whole process works for one trial of an analysis, at a low priority: people's pages come first."""
+    os.nice(10)
+    analyse_here(trial_id, gives_way=work_waits)
+
+
+def analyse_here(trial_id: int, gives_way=lambda: False) -> None:
+    """Bring a trial of an analysis to its end, as far as the run's state lets it. As safe to call as `advance`."""
+    trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
+    if trial is None or not Run.Status(trial.run.status).is_active or (token := leases.claim(trial)) is None:
+        return
+    with leases.heartbeat(trial, token):
+        try:
+            Analyst(trial, token, gives_way).run_until_blocked()
+        except (leases.LeaseLost, StalePhase):
+            logger.info("trial %s went to another worker", trial_id)
+            return
+        except Yield:
+            leases.release(trial, token)
+            with transaction.atomic():
+                wake_and_enqueue(trial)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a trial is shown on its page; the others go on
+            logger.exception("trial %s failed", trial_id)
+            try:
+                fail_trial(trial, token, _in_words(error), traceback.format_exc())
+            except (leases.LeaseLost, StalePhase):
+                return
+        leases.release(trial, token)
+
+
 def _fail(trial_id: int, token: str, error: Exception) -> None:
     logger.exception("trial %s failed", trial_id)
     trial = Trial.objects.select_related("run").filter(pk=trial_id).first()
     if trial is None:
         return
-    known = isinstance(error, EngineError)
-    text = (
-        str(error)
-        if known
-        else f"Unexpected {type(error).__name__}: {error}. Retry once; if it fails again, report it with the traceback."
-    )
+    text = _in_words(error)
     if trial.phase not in {Phase.FAILED, Phase.FINISHED}:
         move(trial, Phase.FAILED, worker=token, detail=text[:300])
     fail_run(trial.run, text, traceback.format_exc())
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, EngineError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. Retry once; if it fails again, report it with the traceback."

@@ -49,6 +49,8 @@ class Run(models.Model):
     error = models.TextField(blank=True, help_text="What went wrong and what to do, in one or two sentences.")
     traceback = models.TextField(blank=True)
     versions = models.JSONField(default=dict, help_text="Of Python and the libraries, at the start.")
+    # Of an analysis: how long it will take here, from rounds that were measured before the start.
+    estimate = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -69,6 +71,9 @@ class Trial(models.Model):
     batch_size = models.PositiveIntegerField()
     fold = models.PositiveIntegerField(default=0)
     repeat = models.PositiveIntegerField(default=0)
+    # Of an analysis: which of its configuration's learners and feature sets.
+    learner = models.PositiveIntegerField(default=0)
+    features = models.PositiveIntegerField(default=0)
     phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.PREPARING)
     phase_since = models.DateTimeField(db_default=Now())
     # What the phase waits for or works on, in words: "12 of 20 answers of round 3".
@@ -77,6 +82,8 @@ class Trial(models.Model):
     n_labeled = models.PositiveIntegerField(
         default=0, help_text="Labels of the last round; before the first, those that are there."
     )
+    error = models.TextField(blank=True, help_text="Of an analysis: why this trial failed; the others go on.")
+    traceback = models.TextField(blank=True)
     trained_at = models.DateTimeField(null=True, help_text="When the labels of the last round were read.")
     # A lease on the trial, see projects/leases.py
     worker = models.CharField(max_length=40, blank=True, editable=False)
@@ -85,7 +92,9 @@ class Trial(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["run", "strategy", "batch_size", "fold", "repeat"], name="one_trial_per_cell")
+            models.UniqueConstraint(
+                fields=["run", "strategy", "batch_size", "learner", "features", "fold", "repeat"], name="one_trial_per_cell"
+            )
         ]
         ordering = ["id"]
 
@@ -114,6 +123,8 @@ class Round(models.Model):
     batch = models.JSONField(default=dict)
     # What the stop criteria look at (learning/engine/stopping): kappa, uncertainty, ..., and the predictions of the stop set.
     signals = models.JSONField(default=dict)
+    # Of an analysis, which has no queries: the ids of the items that this round asked for, in order.
+    asked = models.JSONField(default=list)
     elapsed = models.FloatField(default=0, help_text="Seconds from the start of the run to this round.")
     advice = models.TextField(blank=True, help_text="What the criteria that only advise have to say.")
     created_at = models.DateTimeField(db_default=Now())

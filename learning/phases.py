@@ -63,3 +63,13 @@ def move(trial, target: Phase, *, worker: str | None = None, detail: str = "") -
     if held.update(phase=target, phase_since=Now(), detail=detail) != 1:
         raise StalePhase(f"Trial {trial.pk} is not in {source} any more, or its worker is another.")
     trial.phase, trial.detail = target.value, detail
+
+
+def show(trial, phase: Phase, *, worker: str, detail: str = "") -> None:
+    """Write what a trial of an analysis does now. Its rounds may last milliseconds, so not every phase is written: the table of
+    moves does not apply. Raises StalePhase where the worker is another one by now.
+    """
+    held = type(trial).objects.filter(pk=trial.pk, worker=worker).exclude(phase__in=[Phase.FINISHED, Phase.FAILED])
+    if held.update(phase=phase, phase_since=Now(), detail=detail[:300]) != 1:
+        raise StalePhase(f"Trial {trial.pk} has another worker, or is over.")
+    trial.phase, trial.detail = phase.value, detail

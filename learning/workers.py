@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from rq import Worker as RQWorker
 from rq.utils import now as rq_now
 
-QUEUES = ("learning", "imports")
+QUEUES = ("learning", "imports", "analyses")  # in this order
 # An idle worker speaks every 15 s, a busy one every 30 s (RQ's monitoring interval). RQ itself would list a killed one for 90 s.
 SILENT_AFTER = timedelta(seconds=45)
 _alive: tuple[float, int] = (0.0, 0)

@@ -72,7 +72,9 @@ class Workspace:
             self._raw, fingerprint = raw_items(self.run)
             Run.objects.filter(pk=self.run.pk).update(fingerprint=fingerprint)
             self.run.fingerprint = fingerprint
-        what = [self.run.fingerprint, self.configuration["features"], self.test.tolist(), self.seed]
+        # Fitted on the pool: what else is no part of it (the test set, and what an analysis leaves out) makes another one.
+        not_fitted = np.flatnonzero(~self.in_pool).tolist()
+        what = [self.run.fingerprint, self.configuration["features"], not_fitted, self.seed]
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
         return Path(settings.FEATURES_DIR) / key[:2] / key
 

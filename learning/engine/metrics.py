@@ -58,9 +58,9 @@ def evaluate(
 
     y_true (n,) class codes, proba (n, C). Accuracy has Wilson's interval (1927), log loss a normal one; those that follow from
     the confusion matrix have a percentile interval of 200 multinomial bootstrap draws (Efron 1979) with a fixed seed, widened
-    to hold the value; AUC and calibration error have none. An undefined metric is None. Without `intervals` (where the spread over
-    many splits says more) low and high are None, and nothing is drawn. `only`: the metrics wanted; AUC sorts all probabilities of
-    every class, which takes longer than the rest together. Raises EngineError without items.
+    to hold the value; AUC and calibration error have none. An undefined metric is None. Without `intervals` (where the spread
+    over many splits says more) low and high are None, and nothing is drawn. `only`: the metrics wanted; AUC sorts all
+    probabilities of every class, which takes longer than the rest together. Raises EngineError without items.
     """
     y_true, proba = np.asarray(y_true, dtype=np.int64), np.asarray(proba, dtype=np.float64)
     if len(y_true) == 0 or proba.shape != (len(y_true), n_classes):

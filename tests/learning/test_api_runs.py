@@ -60,8 +60,8 @@ def test_a_wrong_setting_is_named_with_its_place(api, manager, project, labeled_
     assert not Run.objects.exists()
 
 
-def test_analysis_is_said_not_to_be_in_this_version(api, manager, project, labeled_items):
-    answer = api(manager).post(URL, {"project": project.pk, "kind": "analysis"})
+def test_an_unknown_kind_is_refused_with_those_there_are(api, manager, project, labeled_items):
+    answer = api(manager).post(URL, {"project": project.pk, "kind": "magic"})
     assert answer.status_code == 400
     assert "analysis" in answer.json()["kind"][0]
 

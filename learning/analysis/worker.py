@@ -1,0 +1,178 @@
+"""What a worker does for one trial of an analysis: the whole curve, round by round, committed about once a second.
+
+Whatever was not committed is computed again, and comes out the same: the split, the seed set and every choice follow from the
+run's random state, and the learner goes on from the state that was committed with the last round.
+"""
+
+import time
+from functools import cached_property
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from learning import batches, engine, warm_states
+from learning.actions import log
+from learning.analysis.settings import FULL_MODEL
+from learning.analysis.space import AnalysisSpace
+from learning.models import Event, Round, Run, Trial
+from learning.phases import Phase, show
+from projects import leases
+
+# Seconds. Shorter commits cost time, longer ones make the page lag and a killed worker repeat more.
+COMMIT_EVERY = 1.0
+SHOW_EVERY = 0.5
+# A trial gives way to the runs for which people wait as soon as it has worked this long.
+YIELD_AFTER = 5.0
+_STEPS = {"fit": "training", "predict": "predicting", "select": "selecting"}
+_OVER = [Phase.FINISHED, Phase.FAILED]
+
+
+class Yield(Exception):
+    """Somebody with more right to this worker waits: the trial goes on later."""
+
+
+class Analyst:
+    """One worker's turn at one trial, under the lease `token`. `gives_way` says whether others wait for this worker."""
+
+    def __init__(self, trial: Trial, token: str, gives_way=lambda: False) -> None:
+        self.trial, self.token, self.gives_way = trial, token, gives_way
+        self.run: Run = trial.run
+        self.plan = self.run.configuration
+        self._rounds: list[Round] = []
+        self._counts: list[int] | None = None
+        self._shown = 0.0
+
+    def run_until_blocked(self) -> None:
+        """To the end of the curve; less where the run is paused or stopped. Raises Yield where it gives way."""
+        if not self._goes_on():
+            return
+        show(self.trial, Phase.PREPARING, worker=self.token)
+        simulation = self._simulation
+        begun = committed = time.monotonic()
+        while True:
+            done = simulation.step(self._show)
+            self._rounds.append(self._record(done))
+            over = len(done["asked"]) == 0
+            if over or time.monotonic() - committed > COMMIT_EVERY:
+                self._commit(over)
+                committed = time.monotonic()
+                if over or not self._goes_on():
+                    return
+                if committed - begun > YIELD_AFTER and self.gives_way():
+                    raise Yield
+
+    def _goes_on(self) -> bool:
+        status = Run.objects.filter(pk=self.run.pk).values_list("status", flat=True).get()
+        if status == Run.Status.QUEUED:
+            Run.objects.filter(pk=self.run.pk, status=Run.Status.QUEUED).update(status=Run.Status.RUNNING)
+            status = Run.Status.RUNNING
+        return status == Run.Status.RUNNING and self.trial.phase not in _OVER
+
+    def _show(self, phase: str) -> None:
+        now = time.monotonic()
+        if now - self._shown > SHOW_EVERY:
+            self._shown = now
+            show(self.trial, Phase(phase), worker=self.token, detail=f"round {self._simulation.number}")
+
+    @cached_property
+    def _space(self) -> AnalysisSpace:
+        return AnalysisSpace.of(self.trial)
+
+    @cached_property
+    def _simulation(self) -> engine.Simulation:
+        """As far as the committed rounds go."""
+        simulation = simulation_of(self._space, self.trial)
+        rows = list(self.trial.rounds.order_by("number").values_list("asked", "batch"))
+        if rows:
+            asked = [np.searchsorted(self._space.ids, ids) for ids, _ in rows]
+            simulation.resume(asked, warm_states.load(self.trial))
+            self._counts = rows[-1][1].get("labeled")
+        return simulation
+
+    def _record(self, done: dict) -> Round:
+        seconds = {_STEPS[step]: value for step, value in done["seconds"].items()}
+        batch = batches.arrived(done["counts"], self._counts)
+        self._counts = batch["labeled"]
+        return Round(
+            trial=self.trial,
+            number=done["number"],
+            n_labeled=done["n_labeled"],
+            n_pool=done["n_pool"],
+            n_test=len(self._space.test) if done["metrics"] else 0,
+            metrics=done["metrics"],
+            timings=seconds,
+            batch=batch,
+            asked=self._space.ids[done["asked"]].tolist(),
+            elapsed=(timezone.now() - self.run.started_at).total_seconds(),
+        )
+
+    def _commit(self, over: bool) -> None:
+        last = self._rounds[-1]
+        with transaction.atomic():
+            leases.assert_held(self.trial, self.token)
+            Round.objects.bulk_create(self._rounds)
+            Trial.objects.filter(pk=self.trial.pk).update(round_number=last.number, n_labeled=last.n_labeled)
+            warm_states.save(self.trial, last.number, None if over else self._simulation.state)
+            if over:
+                show(self.trial, Phase.FINISHED, worker=self.token)
+                finish_if_done(self.run)
+        self.trial.round_number, self._rounds = last.number, []
+
+
+def simulation_of(space: AnalysisSpace, trial: Trial) -> engine.Simulation:
+    """The trial's curve, before its first round."""
+    plan, pool = space.plan, np.flatnonzero(space.in_pool)
+    if trial.strategy == FULL_MODEL:
+        strategy, batch_size, seed_size, most = {"name": "random"}, 1, len(pool), len(pool)
+    else:
+        strategy = plan["strategies"][plan["strategy_labels"].index(trial.strategy)]
+        batch_size, seed_size, most = trial.batch_size, plan["seed_size"], plan["max_labels"] or len(pool)
+    return engine.Simulation(
+        space.X,
+        space.codes,
+        pool,
+        space.test,
+        learner=plan["learners"][trial.learner],
+        strategy=strategy,
+        batch_size=batch_size,
+        seed_size=seed_size,
+        max_labels=most,
+        seed=space.seed,
+        split=(trial.fold, trial.repeat),
+        who=(trial.strategy,),
+        n_classes=len(space.labels.classes),
+        warm_up=plan["warm_up"],
+        how_seeded=plan["seed_strategy"],
+        intervals=False,
+        metrics=plan["metrics"],
+        derived=space.derived,
+    )
+
+
+def fail_trial(trial: Trial, token: str, error: str, traceback: str) -> None:
+    """This trial alone has failed; the others go on."""
+    with transaction.atomic():
+        leases.assert_held(trial, token)
+        Trial.objects.filter(pk=trial.pk).update(error=error, traceback=traceback)
+        show(trial, Phase.FAILED, worker=token, detail=error)
+        log(trial.run, f"{in_words(trial)} failed: {error}", level=Event.Level.ERROR)
+        finish_if_done(trial.run)
+
+
+def in_words(trial: Trial) -> str:
+    batch = f", batch {trial.batch_size}" if trial.batch_size else ""
+    return f"Trial {trial.strategy}{batch}, fold {trial.fold + 1}, repeat {trial.repeat + 1}"
+
+
+def finish_if_done(run: Run) -> None:
+    """In the transaction that ended a trial: was it the last one? The run's row is locked, so that two cannot both say no."""
+    Run.objects.select_for_update().get(pk=run.pk)
+    left = run.trials.exclude(phase__in=_OVER)
+    if left.exists():
+        return
+    failed, n = run.trials.filter(phase=Phase.FAILED).count(), run.trials.count()
+    reason = f"All {n} trials are done." if not failed else f"{n - failed} of {n} trials are done; {failed} failed."
+    changed = Run.objects.filter(pk=run.pk, status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    if changed.update(status=Run.Status.FINISHED, stop_reason=reason, finished_at=timezone.now()):
+        log(run, reason)
