@@ -30,8 +30,8 @@ class _Rounds:
 
 
 def rounds(run: Run) -> pd.DataFrame:
-    """A row per committed round: trial, strategy, batch_size, learner, features (their places in the configuration), fold, repeat,
-    round, labels, each metric of the plan, and the seconds of training, predicting and selecting. Not of the full models.
+    """A row per committed round: trial, strategy, batch_size, learner and features (their places in the configuration), fold,
+    repeat, round, labels, each metric of the plan, and the seconds of training, predicting and selecting. Not of full models.
     """
     kept = _kept.setdefault(run.pk, _Rounds())
     _kept.move_to_end(run.pk)
