@@ -1,5 +1,7 @@
 """REST of runs: submit, control, watch, fetch; by the same functions as the pages (actions, reports, downloads)."""
 
+from dataclasses import asdict
+
 from django.db import transaction
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -13,6 +15,8 @@ from rest_framework.routers import SimpleRouter
 from alambic_site.api import Conflict
 from learning import actions, downloads, reports
 from learning.access import access_run, visible_runs
+from learning.analysis import results
+from learning.analysis.report import UnknownMetric, analysis_report, compare
 from learning.configuration import ConfigurationError
 from learning.labeling import actions as labeling
 from learning.models import Round, Run
@@ -128,10 +132,30 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def stop(self, request: Request, pk: int) -> Response:
         return self._control(actions.stop_run)
 
-    @_controls("Go on after a failure, from the last round")
+    @extend_schema(
+        summary="Go on after a failure, from the last round; of an analysis: do its failed trials again, or the one",
+        parameters=[OpenApiParameter("trial", int, description="Of an analysis: this trial alone.")],
+        request=None,
+        responses={200: RunSerializer, **_CHANGES},
+    )
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: int) -> Response:
+        if self._run(Role.MANAGER, writes=True).kind == Run.Kind.ANALYSIS:
+            trial = _whole(request, "trial")
+            return self._control(lambda run, user: actions.retry_trials(run, user, trial))
         return self._control(actions.retry_run)
+
+    @extend_schema(
+        summary="The trials of an analysis: what each one is doing, and why it failed",
+        responses={200: OpenApiTypes.OBJECT, **_ERRORS},
+    )
+    @action(detail=True)
+    def trials(self, request: Request, pk: int) -> Response:
+        run = self._run()
+        if run.kind != Run.Kind.ANALYSIS:
+            raise Conflict("Only an analysis has several trials.")
+        now = results.grid(run)
+        return Response({"progress": results.progress(run, now), "trials": [asdict(trial) for trial in now]})
 
     @extend_schema(
         summary="One row per round",
@@ -149,12 +173,41 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
             return downloads.as_response(downloads.metrics_csv(run))
         rows = Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response(list(downloads.round_rows(page)))
+        return self.get_paginated_response(list(downloads.round_rows(run, page)))
 
-    @extend_schema(summary="The result, so far or final", responses={200: OpenApiTypes.OBJECT, **_ERRORS})
+    @extend_schema(
+        summary="The result, so far or final",
+        parameters=[
+            OpenApiParameter("metric", str, description="Of an analysis: another metric than its main one."),
+            OpenApiParameter("target", float, description="Of an analysis: the score that labels are counted to."),
+        ],
+        responses={200: OpenApiTypes.OBJECT, **_ERRORS},
+    )
     @action(detail=True)
     def report(self, request: Request, pk: int) -> Response:
-        return Response(reports.report(self._run()))
+        run = self._run()
+        if run.kind != Run.Kind.ANALYSIS:
+            return Response(reports.report(run))
+        return Response(_answer(analysis_report, run, request))
+
+    @extend_schema(
+        summary="Several analyses side by side: mean ranks over their data sets",
+        parameters=[
+            OpenApiParameter("run", int, many=True, required=True, description="run=1&run=2: at least two."),
+            OpenApiParameter("metric", str),
+            OpenApiParameter("target", float),
+        ],
+        responses={200: OpenApiTypes.OBJECT, **_ERRORS},
+    )
+    @action(detail=False)
+    def compare(self, request: Request) -> Response:
+        wanted = request.query_params.getlist("run")
+        if len(set(wanted)) < 2 or not all(value.isdigit() for value in wanted):
+            raise serializers.ValidationError({"run": ["Name at least two analyses: ?run=1&run=2"]})
+        runs = [access_run(request.user, int(value)) for value in dict.fromkeys(wanted)]
+        if other := [run.pk for run in runs if run.kind != Run.Kind.ANALYSIS or not run.started_at]:
+            raise serializers.ValidationError({"run": [f"No analysis that was started: {other}."]})
+        return Response(_answer(compare, runs, request))
 
     @extend_schema(
         summary="The model: a scikit-learn pipeline that takes raw items, in skops format",
@@ -182,6 +235,24 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     @action(detail=True)
     def data(self, request: Request, pk: int) -> HttpResponseBase:
         return downloads.as_response(downloads.data_csv(self._run()))
+
+
+def _answer(function, what, request: Request) -> dict:
+    """The report with what `?metric=&target=` ask for."""
+    target = request.query_params.get("target") or None
+    try:
+        return function(what, request.query_params.get("metric") or None, None if target is None else float(target))
+    except UnknownMetric as error:
+        raise serializers.ValidationError({"metric": [str(error)]}) from error
+    except ValueError as error:
+        raise serializers.ValidationError({"target": [f"Must be a number; got {target!r}."]}) from error
+
+
+def _whole(request: Request, name: str) -> int | None:
+    value = request.query_params.get(name, "")
+    if value and not value.isdigit():
+        raise serializers.ValidationError({name: [f"Must be a whole number; got {value!r}."]})
+    return int(value) if value else None
 
 
 def _format(request: Request, allowed: set[str]) -> str:

@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.text import slugify
 
 from learning import engine
+from learning.analysis import results
 from learning.models import ModelFile, Round, Run
 from projects.exporting import export
 
@@ -31,8 +32,9 @@ def stem(run: Run) -> str:
 # --- Metrics
 
 
-def round_rows(rounds: Iterable[Round]) -> Iterator[dict]:
-    """One flat row per round: REST's `/rounds/` and the CSV. Rounds come with their trial."""
+def round_rows(run: Run, rounds: Iterable[Round]) -> Iterator[dict]:
+    """One flat row per round of the run: REST's `/rounds/` and the CSV. Rounds come with their trial."""
+    names = results.names(run) if run.kind == Run.Kind.ANALYSIS else None
     for row in rounds:
         trial = row.trial
         flat = {
@@ -52,11 +54,13 @@ def round_rows(rounds: Iterable[Round]) -> Iterator[dict]:
                 flat[f"{name}_low"], flat[f"{name}_high"] = score["low"], score["high"]
         for phase, seconds in row.timings.items():
             flat[f"seconds_{phase}"] = round(seconds, 6)
+        if names is not None:
+            flat |= {"learner": names["learners"][trial.learner], "features": names["features"][trial.features]}
         yield flat | {"created_at": row.created_at.isoformat()}
 
 
 def metrics_csv(run: Run) -> Download:
-    rows = list(round_rows(Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")))
+    rows = list(round_rows(run, Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")))
     columns = list(dict.fromkeys(name for row in rows for name in row)) or ["trial", "round", "labels"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="")

@@ -76,7 +76,7 @@ class NewRunSerializer(serializers.Serializer):
     """Everything but the project has a default: {"project": 1} alone makes a sensible draft."""
 
     project = serializers.IntegerField()
-    kind = serializers.CharField(default=Run.Kind.DEVELOPMENT, help_text='"development" or "labeling".')
+    kind = serializers.CharField(default=Run.Kind.DEVELOPMENT, help_text='"development", "analysis" or "labeling".')
     name = serializers.CharField(default="", allow_blank=True, max_length=120)
     configuration = serializers.DictField(default=dict, help_text="What differs from the defaults that suit the project.")
     start = serializers.BooleanField(default=False, help_text="Start at once, instead of leaving a draft.")
