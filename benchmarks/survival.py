@@ -10,74 +10,15 @@ until the run went on, and whether every round's metrics and every query (item, 
 import argparse
 import csv
 import io
-import json
-import os
 import random
-import signal
-import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-import psutil
+from server import Server
 
-ROOT = Path(__file__).resolve().parent.parent
 PHASES = ["preparing", "training", "predicting", "evaluating", "selecting"]
-
-
-class Server:
-    """`manage.py start` on a free port, with a REST client of its admin."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.base = folder, f"http://127.0.0.1:{port}"
-        env = os.environ | {"VAR_DIR": str(folder), "PORT": str(port), "DEMO": "0", "ADMIN_PASSWORD": "benchmark", "WORKERS": "2"}
-        self.process = subprocess.Popen([sys.executable, "manage.py", "start"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
-        self.token = None
-        for _ in range(600):
-            try:
-                self.token = self.call("token/", {"username": "admin", "password": "benchmark"})["token"]
-                break
-            except OSError:
-                time.sleep(0.2)
-        self.database = sqlite3.connect(f"file:{folder}/alambic.sqlite3?mode=ro", uri=True)
-
-    def call(self, path: str, body: dict | None = None, *, data: bytes | None = None, kind: str = "application/json"):
-        headers = {"Content-Type": kind} | ({"Authorization": f"Token {self.token}"} if self.token else {})
-        data = json.dumps(body).encode() if body is not None else data
-        with urllib.request.urlopen(urllib.request.Request(f"{self.base}/api/{path}", data, headers), timeout=60) as answer:
-            return json.load(answer)
-
-    def phase(self, run: int) -> tuple[str, int, str]:
-        query = (
-            "SELECT t.phase, t.round_number, r.status FROM learning_trial t JOIN learning_run r ON r.id = t.run_id WHERE r.id = ?"
-        )
-        return self.database.execute(query, (run,)).fetchone() or ("", 0, "")
-
-    def curve(self, run: int) -> tuple:
-        rounds = "SELECT o.number, o.n_labeled, o.metrics, o.confusion FROM learning_round o"
-        rounds += " JOIN learning_trial t ON t.id = o.trial_id"
-        queries = (
-            "SELECT q.round_number, q.rank, q.item_id, q.score FROM annotation_query q JOIN learning_trial t ON t.id = q.trial_id"
-        )
-        ordered = "WHERE t.run_id = ? ORDER BY 1, 2, 3"
-        return tuple(self.database.execute(f"{sql} {ordered}", (run,)).fetchall() for sql in (rounds, queries))
-
-    def kill(self, what: str) -> int:
-        """SIGKILL to the workers (and the processes that they forked) or to Redis; how many processes."""
-        killed = 0
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            words = " ".join(child.cmdline())
-            if (what == "workers" and "manage.py work" in words) or (what == "redis" and "redis-server" in words):
-                os.kill(child.pid, signal.SIGKILL)
-                killed += 1
-        return killed
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=60)
 
 
 def data(n: int = 4000, classes: int = 12) -> bytes:
@@ -91,12 +32,6 @@ def data(n: int = 4000, classes: int = 12) -> bytes:
         text = rng.choices(words[c], k=3) + rng.choices(words[rng.randrange(classes)], k=2) + rng.choices(noise, k=8)
         writer.writerow([i, " ".join(text), f"class {c:02}"])
     return out.getvalue().encode()
-
-
-def multipart(name: str, content: bytes) -> tuple[bytes, str]:
-    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/csv\r\n\r\n'
-    fields = "".join(f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in COLUMNS.items())
-    return fields.encode() + head.encode() + content + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
 
 
 COLUMNS = {"text_column": "text", "label_column": "label", "key_column": "id"}
@@ -116,11 +51,7 @@ def main() -> None:
 
 def measure(server: Server) -> None:
     project = server.call("projects/", {"name": "Survival", "modality": "text"})["id"]
-    content, kind = multipart("data.csv", data())
-    dataset = server.call(f"projects/{project}/datasets/", data=content, kind=kind)["id"]
-    while (state := server.call(f"projects/{project}/datasets/{dataset}/"))["status"] in {"queued", "running"}:
-        time.sleep(0.2)
-    assert state["status"] == "finished", state
+    server.upload(project, "data.csv", data(), COLUMNS)
     configuration = {
         "oracle": "known", "seed_size": 60, "batch_size": 20,
         "strategy": {"name": "k_center"}, "stop": [{"name": "budget", "labels": 300}],

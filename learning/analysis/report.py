@@ -9,7 +9,6 @@ import pandas as pd
 from learning import engine
 from learning.analysis import results
 from learning.analysis.settings import BASELINE
-from learning.engine import evaluation
 from learning.models import Run
 from learning.state import live
 
@@ -46,6 +45,8 @@ def analysis_report(run: Run, metric: str | None = None, target: float | None = 
 
 def statistics(run: Run, metric: str | None = None, target: float | None = None) -> dict[str, Any]:
     """`engine.evaluation.report` of one run."""
+    from learning.engine import evaluation
+
     metric = _measured([run], metric)
     done = tuple(run.trials.order_by("pk").values_list("round_number", flat=True))
     key = (run.pk, hash(done), metric, target)
@@ -67,6 +68,8 @@ def statistics(run: Run, metric: str | None = None, target: float | None = None)
 
 def compare(runs: Sequence[Run], metric: str | None = None, target: float | None = None) -> dict[str, Any]:
     """Several analyses as data sets of one: their strategies' mean ranks say what holds beyond one data set."""
+    from learning.engine import evaluation
+
     metric = _measured(runs, metric)
     titles = [run.project.name for run in runs]
     titles = [title if titles.count(title) == 1 else f"{title}, {run}" for title, run in zip(titles, runs, strict=True)]
