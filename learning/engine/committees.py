@@ -8,6 +8,7 @@ import numpy as np
 from learning.engine.blocks import Matrix, row_blocks, take
 from learning.engine.errors import EngineError
 from learning.engine.learners import learners
+from learning.engine.probabilities import probabilities_of
 from learning.engine.strategies.base import Context
 from learning.engine.threads import one_thread
 
@@ -46,7 +47,15 @@ def _make(context: Context, size: int) -> tuple[Members, int]:
     if getattr(learner, "free_committee", False):
         return lambda rows: learner.members(context.model, rows, context.n_classes), learner.n_members(context.model)
     models = _bootstrap(learner, context, size)
-    return lambda rows: np.stack([_probabilities(model, rows, context.n_classes) for model in models]), size
+    answers = [(probabilities_of(model, context.X), np.asarray(model.classes_, dtype=np.int64)) for model in models]
+
+    def members(rows: Matrix) -> np.ndarray:
+        proba = np.zeros((size, rows.shape[0], context.n_classes))
+        for k, (answer, classes) in enumerate(answers):
+            proba[k][:, classes] = answer(rows)
+        return proba
+
+    return members, size
 
 
 def _bootstrap(learner: Any, context: Context, size: int) -> list[Any]:
@@ -72,9 +81,3 @@ def _bootstrap_weights(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if len(np.unique(y[weights > 0])) >= 2:
             return weights
     return np.ones(len(y), dtype=np.int64)
-
-
-def _probabilities(model: Any, rows: Matrix, n_classes: int) -> np.ndarray:
-    proba = np.zeros((rows.shape[0], n_classes))
-    proba[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(rows)
-    return proba

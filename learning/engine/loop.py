@@ -1,19 +1,17 @@
 """The steps of a round, the same for people, for known labels and for simulations."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from learning.engine.blocks import Matrix, row_blocks, take
 from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
+from learning.engine.probabilities import in_single_precision, probabilities_of
 from learning.engine.strategies import Context, Selection, Strategy, strategies
 from learning.engine.threads import one_thread
 
@@ -75,8 +73,7 @@ def predict(model: Any, X: Matrix, positions: np.ndarray | None, n_classes: int)
     """
     n = X.shape[0] if positions is None else len(positions)
     classes = np.asarray(model.classes_, dtype=np.int64)
-    single = type(model) is LogisticRegression and not sparse.issparse(X) and X.dtype == np.float32
-    answer = _single_precision(model) if single else model.predict_proba
+    answer, single = probabilities_of(model, X), in_single_precision(model, X)
     # To copy nearly all rows out of a matrix costs more than to answer for the few others, too.
     whole = single and positions is not None and n > 0.7 * X.shape[0]
     proba = np.zeros((X.shape[0] if whole else n, n_classes))
@@ -88,22 +85,6 @@ def predict(model: Any, X: Matrix, positions: np.ndarray | None, n_classes: int)
     # Some learners miss a sum of 1 by their own rounding; what counts on it comes after this.
     proba /= np.maximum(proba.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     return proba
-
-
-def _single_precision(model: LogisticRegression) -> Callable[[np.ndarray], np.ndarray]:
-    """The probabilities of rows (m, d) float32: their logits in single, what follows in double precision."""
-    weights, intercept = np.ascontiguousarray(model.coef_.T, dtype=np.float32), model.intercept_
-
-    def answer(rows: np.ndarray) -> np.ndarray:
-        logits = (rows @ weights).astype(np.float64) + intercept
-        if logits.shape[1] == 1:
-            return np.hstack([expit(-logits), expit(logits)])
-        logits -= logits.max(axis=1, keepdims=True)
-        np.exp(logits, out=logits)
-        logits /= logits.sum(axis=1, keepdims=True)
-        return logits
-
-    return answer
 
 
 def select(

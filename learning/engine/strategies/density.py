@@ -38,7 +38,8 @@ def _sum_of_unit_rows(X: Matrix, norms: np.ndarray, positions: np.ndarray) -> np
     total = np.zeros(X.shape[1])
     for there, rows in row_blocks(X, positions, 1):
         mine = norms[positions[there]]
-        weights = np.divide(1.0, mine, out=np.zeros(len(mine)), where=mine > 0)
+        # In the features' precision within a block, which need then not be converted; in double precision over the blocks.
+        weights = np.divide(1.0, mine, out=np.zeros(len(mine)), where=mine > 0).astype(X.dtype)
         total += rows.T @ weights
     return total
 
