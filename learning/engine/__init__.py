@@ -11,6 +11,7 @@ from learning.engine.calibration import Calibrator, fit_calibrator, out_of_fold,
 from learning.engine.defaults import default_settings
 from learning.engine.derived import Derived
 from learning.engine.errors import EmptyPool, EngineError, FeatureError, MissingClass, SettingsError, UnknownName
+from learning.engine.evaluation import Curve, curves_from_frame, report
 from learning.engine.exploration import mix
 from learning.engine.features import default_for, features
 from learning.engine.learners import learners
@@ -36,6 +37,7 @@ __all__ = [
     "AuditPlan",
     "Calibrator",
     "Context",
+    "Curve",
     "Decision",
     "Derived",
     "EmptyPool",
@@ -52,6 +54,7 @@ __all__ = [
     "checks_for_power",
     "checks_needed",
     "criteria",
+    "curves_from_frame",
     "decide",
     "decision_values",
     "default_for",
@@ -86,6 +89,7 @@ __all__ = [
     "predict",
     "prepare",
     "reliability",
+    "report",
     "runs_without_model",
     "save_matrix",
     "select",
