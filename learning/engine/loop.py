@@ -12,7 +12,8 @@ from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
 from learning.engine.probabilities import in_single_precision, probabilities_of
-from learning.engine.strategies import Context, Selection, Strategy, strategies
+from learning.engine.strategies import Context, Selection, strategies
+from learning.engine.strategies.contract import ask
 from learning.engine.threads import one_thread
 
 State = dict[str, np.ndarray]
@@ -99,15 +100,12 @@ def select(
     """The next batch by the strategy of `settings`, a share `exploration` of it drawn at random by `rng`, best first.
 
     `beyond` more items follow the batch: the ranking from which people go on while the learner trains. Without any candidate
-    the selection is empty. Raises what the strategy raises.
+    the selection is empty. Raises what the strategy raises, StrategyFault (an EngineError) where a plug-in fails, gives back
+    what is no batch, or writes to what it was given.
     """
     if len(context.candidates) == 0:
         return Selection(np.empty(0, dtype=np.int64))
-    strategy = make(strategies, settings)
-    if isinstance(strategy, Strategy):
-        selection = strategy.select(context, batch_size, beyond)
-    else:  # a plug-in, which knows of batches only
-        selection = strategy.select(context, batch_size + beyond)
+    selection = ask(make(strategies, settings), context, min(batch_size, len(context.candidates)), beyond)
     if exploration <= 0:
         return selection
     if rng is None:
