@@ -1,6 +1,6 @@
 """Learning curves of every strategy and batch mode beside random sampling, on four real data sets.
 
-    python benchmarks/curves.py --data FOLDER [--seeds 10] [--out curves.jsonl] [--report docs/learning-curves.md]
+    python benchmarks/learning_curves.py --data FOLDER [--seeds 10] [--out curves.jsonl] [--report docs/learning-curves.md]
 
 FOLDER holds text/trec6.csv, text/banking77.csv, images/mnist_5k.{zip,csv} and tabular/mammography.csv. Features and learner are
 those that a newcomer gets. In one seed all strategies start from the same seed set, so the differences to random are paired.
