@@ -128,6 +128,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 UPLOAD_LIMIT_MB = env_int("UPLOAD_LIMIT_MB", 2000, minimum=1)
 
+# --- Plug-ins: "module.Class" of files in VAR_DIR/plugins or anywhere on Python's path, see docs/how-to/write-a-strategy.md
+ALAMBIC_STRATEGIES = env_list("ALAMBIC_STRATEGIES")
+ALAMBIC_LEARNERS = env_list("ALAMBIC_LEARNERS")
+ALAMBIC_FEATURES = env_list("ALAMBIC_FEATURES")
+ALAMBIC_CRITERIA = env_list("ALAMBIC_CRITERIA")
+
 # --- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -6,8 +6,10 @@ class LearningConfig(AppConfig):
 
     def ready(self) -> None:
         from annotation.signals import answers_changed
+        from learning import plugins
         from learning.receivers import give_predictions, wake_waiting_trials
         from projects.signals import predictions_wanted
 
         answers_changed.connect(wake_waiting_trials, dispatch_uid="wake waiting trials")
         predictions_wanted.connect(give_predictions, dispatch_uid="give predictions")
+        plugins.load()

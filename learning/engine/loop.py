@@ -12,6 +12,7 @@ from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
 from learning.engine.probabilities import in_single_precision, probabilities_of
+from learning.engine.registry import is_built_in
 from learning.engine.strategies import Context, Selection, strategies
 from learning.engine.strategies.contract import ask
 from learning.engine.threads import one_thread
@@ -105,7 +106,11 @@ def select(
     """
     if len(context.candidates) == 0:
         return Selection(np.empty(0, dtype=np.int64))
-    selection = ask(make(strategies, settings), context, min(batch_size, len(context.candidates)), beyond)
+    strategy = make(strategies, settings)
+    if is_built_in(type(strategy)):
+        selection = strategy.select(context, batch_size, beyond)
+    else:
+        selection = ask(strategy, context, min(batch_size, len(context.candidates)), beyond)
     if exploration <= 0:
         return selection
     if rng is None:

@@ -371,6 +371,7 @@ def _received(pipe: Any, limit: float) -> float | str | None:
 def _clocked(cls: type, context: Context, batch_size: int, pipe: Any) -> None:
     _limit_memory()
     try:
+        ask(cls(), small_context(), 5)  # what is imported or built once per process is not the pool's
         for seed in (1, 2):
             given = replace(context, rng=np.random.default_rng(seed), memo={})
             begun = time.perf_counter()
@@ -405,14 +406,19 @@ def growth(timings: Sequence[Timing]) -> tuple[float | None, str]:
         return None, "How its time grows cannot be said: too few sizes came to an end."
     small, large = told[-2:]
     p = float(np.log(max(large.first, 1e-5) / max(small.first, 1e-5)) / np.log(large.size / small.size))
-    seconds = large.first * (LARGE / large.size) ** max(p, 0.0)
+    # Below 1 it is the part that does not grow that still hides the part that does.
+    seconds = large.first * (LARGE / large.size) ** (max(p, 1.0) if p >= _GROWS else max(p, 0.0))
+    word = f"{_word_for(p)} (candidates to the power of {p:.1f})"
     if large.over_limit:
-        return p, f"At least {_lower(_word_for(p))}: a pool of {LARGE:,} would take more than {duration(seconds)} per round."
-    return p, f"{_word_for(p)}: a pool of {LARGE:,} would take about {duration(seconds)} per round."
+        return p, f"At least {_lower(word)}: a pool of {LARGE:,} would take more than {duration(seconds)} per round."
+    return p, f"{word}: a pool of {LARGE:,} would take about {duration(seconds)} per round."
+
+
+_GROWS = 0.4
 
 
 def _word_for(p: float) -> str:
-    for limit, word in ((0.4, "Hardly grows"), (1.4, "Linear"), (1.7, "More than linear"), (2.3, "Quadratic")):
+    for limit, word in ((_GROWS, "Hardly grows"), (1.4, "Linear"), (1.7, "More than linear"), (2.3, "Quadratic")):
         if p < limit:
             return word
     return "Worse than quadratic"

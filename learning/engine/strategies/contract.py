@@ -11,7 +11,7 @@ from scipy import sparse
 
 from learning.engine.derived import Derived
 from learning.engine.errors import EngineError
-from learning.engine.registry import is_built_in, own_frame
+from learning.engine.registry import own_frame
 from learning.engine.strategies.base import Context, Selection, Strategy
 from learning.engine.threads import one_thread
 
@@ -54,8 +54,6 @@ def ask(strategy: Any, context: Context, batch_size: int, beyond: int = 0) -> Se
 
 
 def _ask_once(strategy: Any, context: Context, wanted: int, sizes: tuple[int, ...]) -> Selection:
-    if is_built_in(type(strategy)):
-        return strategy.select(context, *sizes)
     before = _fingerprint(context.model)
     try:
         with one_thread():
@@ -110,8 +108,8 @@ def _misfit(selection: Selection, m: int) -> str:
             return f"returned {name} of shape {np.shape(given)} where ({length},) fits"
     if selection.probability is not None:
         known = np.asarray(selection.probability)[~np.isnan(selection.probability)]
-        if np.any((known <= 0) | (known > 1)):
-            return "returned a probability that is not above 0 and at most 1"
+        if np.any((known < 0) | (known > 1)):
+            return "returned a probability that is not between 0 and 1"
     return ""
 
 
