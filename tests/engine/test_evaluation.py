@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning.engine import Curve, EngineError, curves_from_frame, report
+from learning.engine.evaluation import bootstrap, holm
 
 LABELS = np.arange(20.0, 121, 10)
 
@@ -119,10 +120,11 @@ def test_the_target_is_95_percent_of_the_full_model_or_of_the_end_of_the_baselin
     assert report(losses, "log_loss")["target"] == round(1.05 * (1 - end), 3)
 
 
-def test_deficiency_is_measured_against_the_model_of_all_labels():
-    labels = [10, 20, 30]
-    curves = [curve("random", [0.5, 0.6, 0.7], labels=labels), curve("margin", [0.5, 0.7, 0.8], labels=labels)]
-    cell = only(curves, ceilings={(): {(0, 0): {"accuracy": 0.8}}})
+def test_deficiency_is_measured_against_the_model_of_all_labels_on_the_same_splits():
+    rises = {"random": [0.5, 0.6, 0.7], "margin": [0.5, 0.7, 0.8]}
+    curves = [curve(name, scores, labels=[10, 20, 30], fold=1, repeat=2) for name, scores in rises.items()]
+    # Of fold 1 in repeat 2, and of a split that no strategy has done.
+    cell = only(curves, ceilings={(): {(1, 2): {"accuracy": 0.8}, (2, 1): {"accuracy": 0.99}}})
     assert row(cell, "margin")["deficiency"] == pytest.approx(0.4 / 0.6)
 
 
@@ -185,6 +187,14 @@ def test_only_splits_that_all_have_finished_are_paired_and_curves_use_all():
             assert row(cell, name)[key] == row(only(paired, target=cell["target"]), name)[key]
 
 
+def test_a_split_that_no_strategy_has_finished_is_not_paired():
+    curves = world(TWO)
+    for i in (-1, -2):
+        curves[i] = replace(curves[i], labels=LABELS[:4], scores={"accuracy": curves[i].scores["accuracy"][:4]})
+    cell = only(curves)
+    assert cell["n_splits"] == 14 and not cell["complete"] and cell["range"] == [20, 120]
+
+
 def test_a_strategy_without_a_finished_trial_spoils_nothing():
     curves = [*world(TWO), curve("broken", [0.5, 0.6])]
     cell = only(curves)
@@ -225,6 +235,21 @@ def test_nothing_is_compared_before_a_common_split_is_finished():
     assert nothing["cells"] == nothing["batch_sizes"] == [] and nothing["across"] is None and nothing["target"] is None
 
 
+def test_while_no_trial_is_over_the_number_of_labels_says_so():
+    half = [replace(one, labels=LABELS[:5], scores={"accuracy": one.scores["accuracy"][:5]}, seconds={}) for one in world(TWO)]
+    assert only(half)["complete"]  # nothing tells that there is more to come
+    cell = only(half, n_labels=120)
+    assert not cell["complete"] and cell["n_splits"] == 0 and row(cell, "margin")["n"] == 0
+    assert None not in row(cell, "margin")["curve"]["mean"]
+    assert only(world(TWO), n_labels=120)["complete"] and only(world(TWO), n_labels=121)["complete"]
+
+
+def test_curves_of_one_round_say_nothing():
+    cell = only([replace(one, labels=LABELS[:1], scores={"accuracy": np.array([0.5])}, seconds={}) for one in world(TWO)])
+    assert row(cell, "margin")["area"]["mean"] is None and row(cell, "margin")["difference"]["verdict"] == "none"
+    assert cell["sentence"] == "Nothing can be compared: there is one round only, which all strategies share."
+
+
 def test_a_metric_that_was_not_measured_says_nothing():
     cell = only(world(TWO), "mcc")
     assert cell["n_splits"] == 0 and row(cell, "margin")["curve"]["mean"] == [None] * 11
@@ -255,6 +280,34 @@ def test_what_is_resampled_and_ranked_depends_on_the_repeats():
     assert row(only(world(TWO, repeats=6)), "margin")["difference"]["wilcoxon_p"] == pytest.approx(2 / 2**6)
     assert any("Wilcoxon" in note for note in only(world(TWO, repeats=2))["notes"])
     assert not any("Wilcoxon" in note or "bootstrap" in note for note in only(world(TWO, repeats=10))["notes"])
+
+
+def areas_of(curves: list[Curve], name: str) -> np.ndarray:
+    return np.array([np.trapezoid(c.scores["accuracy"], c.labels) / 100 for c in curves if c.strategy == name])
+
+
+def test_differences_are_resampled_by_repeat_and_corrected_for_their_number():
+    curves = world({"random": 1.0, "a": 1.03, "b": 1.06, "c": 1.0}, folds=2, repeats=10)
+    cell = only(curves)
+    found = [row(cell, name)["difference"] for name in "abc"]
+    differences = np.array([areas_of(curves, name) - areas_of(curves, "random") for name in "abc"]).T
+    low, high = bootstrap(differences, np.repeat(np.arange(10), 2), seed=0)
+    assert [d["bootstrap_low"] for d in found] == pytest.approx(low) and [d["bootstrap_high"] for d in found] == pytest.approx(
+        high
+    )
+    assert [d["p_holm"] for d in found] == pytest.approx(holm([d["p"] for d in found])) != [d["p"] for d in found]
+    assert only(curves, seed=1)["strategies"] != only(curves)["strategies"] == cell["strategies"]
+
+
+def test_the_penalty_counts_budgets_at_which_the_row_beats_the_column():
+    """Ash et al. (2020). Ahead by 0.1 at three of four budgets after the seed, by nothing but noise at the last one."""
+    rng, curves = np.random.default_rng(0), []
+    for repeat in range(10):
+        for name, ahead in (("random", 0), ("margin", 0.1)):
+            dust = rng.normal(0, 0.01, 5)
+            scores = 0.6 + np.array([0, ahead, ahead, ahead, 0]) + np.r_[0, dust[1:]]
+            curves.append(curve(name, scores, labels=[10, 20, 30, 40, 50], repeat=repeat))
+    assert only(curves)["penalty"] == {"names": ["margin", "random"], "matrix": [[0, 0.75], [0, 0]]}
 
 
 # --- Sentences
@@ -439,6 +492,12 @@ def test_a_frame_and_its_curves_say_the_same():
     ]
     frame = pd.DataFrame(rows).sample(frac=1, random_state=0)
     assert report(curves_from_frame(frame), "accuracy") == report(curves, "accuracy")
+
+
+def test_of_two_rounds_with_as_many_labels_the_later_one_stands():
+    frame = pd.DataFrame({"labels": [20, 30, 30], "round": [0, 1, 2], "accuracy": [0.5, 0.6, 0.7]})
+    (only_one,) = curves_from_frame(frame.assign(trial=1, strategy="random", batch_size=10, fold=0, repeat=0))
+    assert only_one.labels.tolist() == [20, 30] and only_one.scores["accuracy"].tolist() == [0.5, 0.7]
 
 
 def test_frames_that_say_too_little():

@@ -133,6 +133,8 @@ def test_a_ratio_is_that_of_the_sums():
     found = corrected_ratio(np.array([10.0, 100]), np.array([20.0, 100]), 0.25)
     assert found["value"] == pytest.approx(110 / 120)
     assert found["low"] < found["value"] < found["high"]
+    # The interval is symmetric for the logarithm: half as much and twice as much are equally far.
+    assert found["low"] * found["high"] == pytest.approx(found["value"] ** 2)
     assert corrected_ratio(np.array([5.0]), np.array([10.0]), 0.25) == pytest.approx(
         {"value": 0.5, "low": np.nan, "high": np.nan}, nan_ok=True
     )
@@ -194,6 +196,11 @@ def test_where_nothing_is_found_no_pair_is_told_apart():
     scores = np.random.default_rng(11).normal(size=(6, 3))
     found = friedman_nemenyi(["a", "b", "c"], scores)
     assert not found["found"] and found["groups"] == [found["names"]]
+    # Not even where the best and the worst are further apart than the critical difference.
+    extremes = np.random.default_rng(7).normal(size=(10, 8)) + np.array([1, 0, 0, 0, 0, 0, 0, -1])
+    found = friedman_nemenyi(list("abcdefgh"), extremes)
+    assert found["friedman_p"] > 0.05 and np.ptp(found["ranks"]) > found["critical_difference"]
+    assert found["groups"] == [found["names"]]
     tied = friedman_nemenyi(["a", "b", "c"], np.ones((6, 3)))
     assert tied["friedman_p"] == 1 and tied["ranks"].tolist() == [2, 2, 2]
 

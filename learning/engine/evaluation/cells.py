@@ -100,7 +100,7 @@ def between(grid: np.ndarray, start: float, end: float) -> np.ndarray:
     return np.unique(np.r_[start, grid[(grid > start) & (grid < end)], end])
 
 
-def gather(curves: Iterable[Curve], metric: str, sign: int) -> list[Cell]:
+def gather(curves: Iterable[Curve], metric: str, sign: int, n_labels: float | None = None) -> list[Cell]:
     """A cell per facet and batch size, by name. Raises EngineError for two curves of one trial or labels that do not ascend."""
     cells: dict[tuple[Facet, int], dict[tuple[str, Split], Curve]] = {}
     for curve in curves:
@@ -111,14 +111,16 @@ def gather(curves: Iterable[Curve], metric: str, sign: int) -> list[Cell]:
         if len(curve.labels) == 0 or not (np.diff(curve.labels) > 0).all():
             raise EngineError(f"The labels of a curve of {curve.strategy} do not ascend.")
         there[key] = curve
-    return [_cell(*key, cells[key], metric, sign) for key in sorted(cells)]
+    return [_cell(*key, cells[key], metric, sign, n_labels) for key in sorted(cells)]
 
 
-def _cell(facet: Facet, batch_size: int, curves: dict[tuple[str, Split], Curve], metric: str, sign: int) -> Cell:
+def _cell(
+    facet: Facet, batch_size: int, curves: dict[tuple[str, Split], Curve], metric: str, sign: int, n_labels: float | None
+) -> Cell:
     tracks = {key: track for key, curve in curves.items() if (track := _track(curve, metric, sign)) is not None}
     names = sorted({name for name, _ in curves})
     seen = sorted({split for _, split in curves})
-    finished = _finished(curves, tracks, batch_size, names)
+    finished = _finished(curves, tracks, batch_size, names, n_labels)
     tested = [finished[name] for name in names if finished[name]]
     splits = sorted(set.intersection(*map(set, tested))) if tested else []
     complete = [curves[name, split] for name in names for split in finished[name]]
@@ -135,17 +137,17 @@ def _track(curve: Curve, metric: str, sign: int) -> Track | None:
     return Track(labels[there], sign * scores[there], float(labels[-1]))
 
 
-def _finished(curves: dict, tracks: dict, batch_size: int, names: list[str]) -> dict[str, list[Split]]:
+def _finished(curves: dict, tracks: dict, batch_size: int, names: list[str], n_labels: float | None) -> dict[str, list[Split]]:
     """strategy -> splits in which its curve goes to the end.
 
-    Nothing here says when a trial is over, but all trials of a split end at the same number of labels, and pools of different
-    splits differ by an item or so: a curve is complete where no other of its split goes further, and none of any split goes
-    further by a batch or more. It needs its score at the end.
+    Curves do not say when a trial is over, but all trials of a split end at the same number of labels, and pools of different
+    splits differ by an item or so: a curve is complete where no other of its split goes further, and neither `n_labels` nor any
+    curve of another split is further by a batch or more. It needs its score at the end.
     """
     furthest: dict[Split, float] = {}
     for (_, split), curve in curves.items():
         furthest[split] = max(furthest.get(split, 0.0), float(curve.labels[-1]))
-    end = max(furthest.values())
+    end = max(*furthest.values(), n_labels or 0.0)
     finished: dict[str, list[Split]] = {name: [] for name in names}
     for (name, split), track in sorted(tracks.items(), key=lambda item: item[0]):
         if track.labels[-1] == furthest[split] and furthest[split] > end - max(1, batch_size):

@@ -26,6 +26,7 @@ def report(
     target: float | None = None,
     n_test: int | None = None,
     n_train: int | None = None,
+    n_labels: float | None = None,
     ceilings: Ceilings | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -38,12 +39,13 @@ def report(
 
     target: the score to reach; without one, 5 % short of the model trained on all labels (`ceilings`) or, without that, of the
     best mean final score of the baseline; for each data set its own (cells say which; on top None where they differ).
-    n_test, n_train: items tested, and in the pool, of one split: how much the splits overlap. seed: of the bootstrap.
+    n_test, n_train: items tested, and in the pool, of one split: how much the splits overlap. n_labels: with how many labels a
+    trial ends; without it the longest curve of a cell says so, which is wrong while no trial is over. seed: of the bootstrap.
     Raises EngineError for two curves of the same trial, or labels that do not ascend.
     """
     higher = bool(METRICS.get(metric, {}).get("higher_is_better", True))
     sign = 1 if higher else -1
-    cells = gather(curves, metric, sign)
+    cells = gather(curves, metric, sign, n_labels)
     full = _ceilings(ceilings or {}, metric, sign)
     targets = _targets(cells, full, baseline, target, sign)
     summaries = []

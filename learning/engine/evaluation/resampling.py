@@ -69,6 +69,7 @@ def corrected_ratio(a: np.ndarray, b: np.ndarray, ratio: float) -> dict[str, flo
 def bootstrap(values: np.ndarray, units: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(low, high), each (S,): the 95 % percentile interval of the means of values (R, S), resampling whole units.
 
+    It speaks of this data set alone: that another one would have other items is in `corrected`, not here.
     Efron (1979); units (R,) say which rows are drawn together, since the folds of one repeat share all their items
     (cluster bootstrap: Davison & Hinkley 1997, section 3.8). 2,000 draws, the same ones for every column.
     """
@@ -90,6 +91,7 @@ def wilcoxon(differences: np.ndarray) -> float:
     """The two-sided p of the signed-rank test (Wilcoxon 1945) of paired differences (n,); nan below two of them.
 
     Zeros count half to each side, as Demsar (2006) asks; exact up to 50 differences without ties or zeros, otherwise normal.
+    Over the repeats of one data set it speaks of that data set alone: its p says nothing of other items of the same kind.
     """
     differences = np.where(np.abs(differences) < TINY, 0, differences)
     if len(differences) < 2 or np.isnan(differences).any():

@@ -12,6 +12,8 @@ def cell(found: Mapping[str, Any], metric: str, baseline: str) -> str:
     """One sentence on a cell of the report, as plain data."""
     word = metric_in_words(metric)
     tested = [row for row in found["strategies"] if row["area"]["mean"] is not None]
+    if not tested and found["n_splits"]:
+        return "Nothing can be compared: there is one round only, which all strategies share."
     if not tested:
         return "Nothing can be compared yet: no split is finished by every strategy."
     goal = f"{word} {number(found['target'])}" if found["target"] is not None else ""
