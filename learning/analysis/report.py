@@ -117,4 +117,6 @@ def _sizes(run: Run) -> dict[str, int | None]:
     first = row.rounds.order_by("number").first() if row else None
     if first is None or not first.n_test:
         return {}
-    return {"n_test": first.n_test, "n_train": first.n_labeled + first.n_pool}
+    n_pool = first.n_labeled + first.n_pool
+    most = run.configuration["max_labels"] or n_pool
+    return {"n_test": first.n_test, "n_train": n_pool, "n_labels": min(most, n_pool)}

@@ -5,6 +5,7 @@ The four registries hide the packages of the same name behind them: `engine.lear
 """
 
 from learning.engine import errors
+from learning.engine.analysis import analyse
 from learning.engine.autolabel import AuditPlan, Decision, checks_for_power, checks_needed, decide
 from learning.engine.autolabel import plan as plan_audit
 from learning.engine.calibration import Calibrator, fit_calibrator, out_of_fold, reliability
@@ -50,6 +51,7 @@ __all__ = [
     "SettingsError",
     "Simulation",
     "UnknownName",
+    "analyse",
     "check_stop",
     "checks_for_power",
     "checks_needed",
