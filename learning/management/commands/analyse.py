@@ -108,7 +108,7 @@ class Command(BaseCommand):
 
 def _read(plan: str) -> dict:
     try:
-        text = sys.stdin.read() if plan == "-" else plan if plan.lstrip().startswith("{") else Path(plan).read_text()
+        text = sys.stdin.read() if plan == "-" else plan if plan.lstrip().startswith(("{", "[")) else Path(plan).read_text()
         given = json.loads(text)
     except OSError as error:
         raise CommandError(f"{plan} cannot be read: {error.strerror}.") from error
