@@ -286,6 +286,18 @@ def test_nothing_that_a_broken_strategy_wrote_to_has_changed():
         assert np.array_equal(now, then) and now.flags.writeable
 
 
+def test_what_is_derived_from_sparse_features_cannot_be_written_to_either():
+    context = small_context(as_sparse=True)
+    before = context.derived.embedding.copy()
+    with pytest.raises(StrategyFault, match="writes to what it was given"):
+        select(WritesEmbedding, context)
+    assert np.array_equal(context.derived.embedding, before)
+
+
+def test_at_the_end_of_the_pool_a_run_asks_for_no_more_than_there_is():
+    assert len(select(Always5, small_context(n=11), size=5)) == 3
+
+
 def test_a_batch_of_a_plug_in_does_not_hang_on_what_follows_it():
     """People who go on while the learner trains must not change what an analysis of the same strategy would have asked."""
 
