@@ -6,11 +6,14 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
 from django.utils.text import slugify
 
 from learning import engine
@@ -60,13 +63,55 @@ def round_rows(run: Run, rounds: Iterable[Round]) -> Iterator[dict]:
 
 
 def metrics_csv(run: Run) -> Download:
-    rows = list(round_rows(run, Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")))
-    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["trial", "round", "labels"]
+    found = Round.objects.filter(trial__run=run).select_related("trial").order_by("trial_id", "number")
+    # Of an analysis there may be a million: without the columns that no file shows.
+    found = found.defer("asked", "batch", "confusion", "signals", "stopping", "trial__traceback")
+    rows = list(round_rows(run, found.iterator(chunk_size=2000)))
+    return f"{stem(run)}-metrics.csv", "text/csv; charset=utf-8", _csv(rows, ["trial", "round", "labels"])
+
+
+# --- Analyses
+
+
+def _analysis(run: Run) -> None:
+    if run.kind != Run.Kind.ANALYSIS or run.status == Run.Status.DRAFT:
+        raise NothingYet("Only an analysis that was started has this file.")
+
+
+def summary_csv(run: Run) -> Download:
+    """A row per strategy and batch size."""
+    from learning.analysis.report_page import summary_rows
+
+    _analysis(run)
+    return f"{stem(run)}-summary.csv", "text/csv; charset=utf-8", _csv(summary_rows(run), ["strategy", "batch_size"])
+
+
+def report_json(run: Run) -> Download:
+    """What REST's `/report/` answers, as a file."""
+    from learning.analysis.report import analysis_report
+
+    _analysis(run)
+    return f"{stem(run)}-report.json", "application/json", _json(analysis_report(run))
+
+
+def report_html(run: Run) -> Download:
+    """One file with everything in it: charts as SVG, its own style, no request to anywhere."""
+    from learning.analysis.report_page import standalone
+
+    _analysis(run)
+    css = (Path(__file__).parent / "static" / "learning" / "analysis.css").read_text(encoding="utf-8")
+    context = standalone(run) | {"css": mark_safe(css), "configuration": _json(run.configuration).decode()}  # noqa: S308 - our own
+    text = render_to_string("learning/analysis/standalone.html", context)
+    return f"{stem(run)}-report.html", "text/html; charset=utf-8", text.encode()
+
+
+def _csv(rows: list[dict], default: list[str]) -> bytes:
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or default
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="")
     writer.writeheader()
     writer.writerows(rows)
-    return f"{stem(run)}-metrics.csv", "text/csv; charset=utf-8", buffer.getvalue().encode()
+    return buffer.getvalue().encode()
 
 
 # --- Data
@@ -193,6 +238,9 @@ DOWNLOADS: dict[str, Callable[[Run], Download]] = {
     "model-card.md": model_card,
     "bundle.zip": bundle,
     "configuration.json": configuration_json,
+    "summary.csv": summary_csv,
+    "report.json": report_json,
+    "report.html": report_html,
 }
 
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F
+from django.db.models import BooleanField, Case, Count, F, When
 from django.utils import timezone
 
 from annotation.models import Annotation, Assignment, Purpose, Query
@@ -37,9 +37,11 @@ _BADGES = {
 def live(runs: Sequence[Run], now: datetime | None = None) -> dict[int, dict]:
     """By run id: status, phase and the time in it, progress, latest score, who is labelling. `run.project` must be loaded."""
     now = now or timezone.now()
+    analyses = [run for run in runs if run.kind == Run.Kind.ANALYSIS]
     trials: dict[int, Trial] = {}
-    for trial in Trial.objects.filter(run__in=[run.pk for run in runs]).order_by("-pk"):
-        trials[trial.run_id] = trial  # a development run has exactly one
+    for trial in Trial.objects.filter(run__in=[run.pk for run in runs if run.kind != Run.Kind.ANALYSIS]).order_by("-pk"):
+        trials[trial.run_id] = trial  # all others have exactly one
+    many = _trial_counts(analyses)
     keys = [trial.pk for trial in trials.values()]
     moving = [trials[run.pk] for run in runs if run.pk in trials and not Run.Status(run.status).is_over]
     going_on = [trial.pk for trial in moving]
@@ -53,6 +55,8 @@ def live(runs: Sequence[Run], now: datetime | None = None) -> dict[int, dict]:
         facts[run.pk] = _run_facts(run) | _trial_facts(
             run, trial, rounds.get(key), queries.get(key, Counter()), news.get(key, 0), people.get(key, [])
         )
+        if run.kind == Run.Kind.ANALYSIS:
+            facts[run.pk] |= _analysis_facts(run, many.get(run.pk, Counter()))
     return facts
 
 
@@ -110,6 +114,42 @@ def _trial_facts(run: Run, trial: Trial | None, last: Round | None, counts: Coun
     if waiting and trial.phase == Phase.WAITING:
         facts["detail"] = f"{waiting['answered']} of {waiting['needed']} answers {waiting['what']}"
     return facts
+
+
+def _trial_counts(runs: list[Run]) -> dict[int, Counter]:
+    """By run: {(phase, is a worker at it): trials}. One query for all analyses, however many trials they have."""
+    counts: dict[int, Counter] = defaultdict(Counter)
+    if runs:
+        held = Case(When(worker="", then=False), default=True, output_field=BooleanField())
+        rows = (
+            Trial.objects.filter(run__in=[run.pk for run in runs]).order_by().values_list("run_id", "phase").annotate(held=held)
+        )
+        for run_id, phase, worked_on, n in rows.annotate(n=Count("pk")).values_list("run_id", "phase", "held", "n"):
+            counts[run_id][phase, worked_on] += n
+    return counts
+
+
+def _analysis_facts(run: Run, counts: Counter) -> dict:
+    """Of an analysis, which has no labels of its own to count: how many of its trials are over, and what the others do now."""
+    n, done, failed = sum(counts.values()), 0, 0
+    now: Counter = Counter()
+    for (phase, held), count in counts.items():
+        done += count if phase == Phase.FINISHED else 0
+        failed += count if phase == Phase.FAILED else 0
+        if held and phase not in {Phase.FINISHED, Phase.FAILED}:
+            now[phase] += count
+    doing = [f"{now[phase]} {phase}" for phase in Phase.values if now[phase]]
+    words = ", ".join([f"{done} of {n} trials", *([f"{failed} failed"] if failed else []), *doing])
+    return {
+        "phase": now.most_common(1)[0][0] if now else "",
+        "phase_label": Phase(now.most_common(1)[0][0]).label if now else "",
+        "trials": {"n": n, "done": done, "failed": failed, "now": dict(now), "words": words} if n else None,
+        "detail": words if n else "",
+        "labels": 0,
+        "goal": 0,
+        "share": (done + failed) / n if n else 0.0,
+        "score": None,
+    }
 
 
 def goal_of(run: Run, n_pool: int) -> int:

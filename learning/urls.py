@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import distilling, forms, labeling, results
+from learning.views import analysis, distilling, forms, labeling, results
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -14,6 +14,10 @@ urlpatterns = [
     path("distilling/<int:run_id>/label-the-rest/needs/", labeling.needs, name="labeling-needs"),
     path("distilling/<int:run_id>/labels/accept/", labeling.accept, name="labeling-accept"),
     path("distilling/<int:run_id>/labels/undo/", labeling.undo, name="labeling-undo"),
+    path("distilling/compare/", analysis.compare, name="analysis-compare"),
+    path("distilling/<int:run_id>/report/", analysis.report, name="analysis-report"),
+    path("distilling/<int:run_id>/trials/<int:trial_id>/", analysis.trial, name="trial"),
+    path("distilling/<int:run_id>/trials/<int:trial_id>/retry/", analysis.retry, name="trial-retry"),
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),

@@ -114,6 +114,14 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("results", "POST"): page(VIEWER),
     ("run-download", "GET"): page(VIEWER),
     ("run-download", "POST"): page(VIEWER),
+    ("analysis-compare", "GET"): page(ANY),
+    ("analysis-compare", "POST"): page(ANY),
+    ("analysis-report", "GET"): page(VIEWER, 302),  # to the results: the run is no analysis
+    ("analysis-report", "POST"): page(VIEWER, 302),
+    ("trial", "GET"): page(VIEWER, 302),  # to the run, which has this one trial
+    ("trial", "POST"): page(VIEWER, 302),
+    ("trial-retry", "GET"): READ_ONLY,
+    ("trial-retry", "POST"): page(MANAGER, 302),
     ("labeling-new", "GET"): page(MANAGER, 302),  # back to the results: the run has no model
     ("labeling-new", "POST"): page(MANAGER, 302),
     ("labeling-needs", "GET"): READ_ONLY,
@@ -167,7 +175,9 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-run-list", "GET"): rest(ANY),
     ("api-run-list", "POST"): (rest(MANAGER, LET_IN), {"project": "project"}),
     ("api-run-detail", "GET"): rest(VIEWER),
+    ("api-run-compare", "GET"): rest(ANY, 400),
     ("api-run-data", "GET"): rest(VIEWER),
+    ("api-run-trials", "GET"): rest(VIEWER, 409),
     ("api-run-model", "GET"): rest(VIEWER, LET_IN),
     ("api-run-accept", "POST"): rest(MANAGER, 409),
     ("api-run-undo", "POST"): rest(MANAGER, 409),
@@ -222,13 +232,14 @@ def site(project, manager, annotator, reviewer, viewer, outsider, admin_user, se
     picture = default_storage.save("items/1.png", ContentFile(b"\x89PNG\r\n\x1a\n"))
     item = Item.objects.create(project=project, dataset=dataset, key="1", content=picture)
     run = Run.objects.create(project=project)
-    Trial.objects.create(run=run, strategy="margin", batch_size=1)
+    trial = Trial.objects.create(run=run, strategy="margin", batch_size=1)
     return {
         "project_id": project.pk,
         "item_id": item.pk,
         "dataset_id": dataset.pk,
         "run_id": run.pk,
         "pk": run.pk,
+        "trial_id": trial.pk,
         "user_id": annotator.pk,
         "member_id": project.memberships.get(user=annotator).pk,
         "label_id": project.labels.first().pk,

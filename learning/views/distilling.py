@@ -18,7 +18,8 @@ from learning.metric_names import metric_label
 from learning.models import Round, Run
 from learning.reports import class_labels
 from learning.state import live, main_metric, rounds_since, version
-from learning.views import labeling
+from learning.views import analysis, labeling
+from learning.views.controls import ACTIONS, actions_of, offered
 from projects.access import project_page
 from projects.models import Project, Role
 
@@ -28,19 +29,6 @@ _ORDER = ["running", "queued", "failed", "paused", "draft"]
 _PER_PAGE = 25
 _EVENTS = 50
 _BATCHES = 8
-# name -> (function, words of the button, statuses in which it is offered, what it says when done)
-ACTIONS = {
-    "start": (actions.start_run, "Start", {"draft"}, "started"),
-    "pause": (actions.pause_run, "Pause", {"queued", "running"}, "paused"),
-    "resume": (actions.resume_run, "Resume", {"paused"}, "resumed"),
-    "retry": (actions.retry_run, "Try again", {"failed"}, "being tried again"),
-    "stop": (actions.stop_run, "Stop", {"queued", "running", "paused"}, "stopping"),
-    "delete": (actions.delete_draft, "Delete the draft", {"draft"}, "deleted"),
-}
-CONFIRM = {
-    "stop": "Stop this run for good? What was labelled is learnt once more, the model is kept, and nothing more is asked.",
-    "delete": "Delete this draft? Nothing was labelled for it.",
-}
 
 
 @login_required
@@ -87,6 +75,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     run = access_run(request.user, run_id)
     if run.kind == Run.Kind.LABELING:
         return labeling.page(request, run)
+    if run.kind == Run.Kind.ANALYSIS:
+        return analysis.page(request, run)
     state = _state(run)
     data = {
         "rounds": rounds_since(run, 0),
@@ -101,6 +91,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 def state(request: HttpRequest, run_id: int) -> HttpResponse:
     """What is new since the reader's last look: rounds after `since`, and the panels of the page, unless `version` is current."""
     run = access_run(request.user, run_id)
+    if run.kind == Run.Kind.ANALYSIS:
+        return analysis.state(request, run)
     facts = _state(run)
     mark = version(facts)
     if request.GET.get("version") == mark:
@@ -127,7 +119,7 @@ def act(request: HttpRequest, run_id: int, action: str) -> HttpResponse:
     if action not in ACTIONS:
         raise Http404("No such action.")
     run = access_run(request.user, run_id, Role.MANAGER, writes=True)
-    function, _, _, done = ACTIONS[action]
+    function, _, _, done = actions_of(run)[action]
     try:
         function(run, request.user)
     except (actions.WrongState, ConfigurationError) as error:
@@ -196,16 +188,11 @@ def _state(run: Run) -> dict:
 
 def _context(request: HttpRequest, run: Run, facts: dict) -> dict:
     manages = run.project.role.rank >= Role.MANAGER.rank and not run.project.archived_at
-    offered = [
-        {"name": name, "label": label, "confirm": CONFIRM.get(name, "")}
-        for name, (_, label, statuses, _) in ACTIONS.items()
-        if manages and run.status in statuses and not (run.stop_requested and name != "retry")
-    ]
     return {
         "run": run,
         "project": run.project,
         "r": facts,
-        "offered": offered,
+        "offered": offered(run, manages=manages),
         "manages": manages,
         "may_label": run.project.role.rank >= Role.ANNOTATOR.rank and facts["open"] > 0 and facts["active"],
         "now": timezone.now(),

@@ -3,11 +3,13 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from learning.actions import WrongState, create_run, delete_draft, start_run
+from learning.analysis.report_page import cell_of
+from learning.analysis.settings import develop_settings
 from learning.configuration import ConfigurationError, forecast
 from learning.forms import RunForm
 from learning.models import Run
@@ -18,9 +20,12 @@ from projects.models import Project, Role
 @login_required
 @project_page(Role.MANAGER, writes=True)
 def run_new(request: HttpRequest, project: Project) -> HttpResponse:
-    """`?from=<run>` begins with the settings of an earlier run; a draft is then replaced by what is saved."""
+    """`?from=<run>` begins with the settings of an earlier run; a draft is then replaced by what is saved.
+
+    `?from_analysis=<run>&cell=...` begins with what a cell of an analysis tried.
+    """
     source = _source(request, project)
-    form = _form(request, project, source)
+    form = _form(request, project, source, _tried(request, project))
     if request.method == "POST" and form.is_valid():
         start = request.POST.get("then") != "draft"
         try:
@@ -48,15 +53,29 @@ def run_forecast(request: HttpRequest, project: Project) -> HttpResponse:
     return render(request, "learning/_forecast.html", {"project": project, "form": form, **_forecast(project, form)})
 
 
-def _form(request: HttpRequest, project: Project, source: Run | None) -> RunForm:
+def _form(request: HttpRequest, project: Project, source: Run | None, tried: dict | None = None) -> RunForm:
     initial = {"name": source.name} if source else None
     data = request.POST if request.method == "POST" else None
-    return RunForm(project, data, configuration=source.configuration if source else None, initial=initial)
+    return RunForm(project, data, configuration=source.configuration if source else tried, initial=initial)
 
 
 def _source(request: HttpRequest, project: Project) -> Run | None:
     wanted = request.GET.get("from", "")
-    return get_object_or_404(Run, pk=int(wanted), project=project) if wanted.isdigit() else None
+    if not wanted.isdigit():
+        return None
+    return get_object_or_404(Run.objects.exclude(kind=Run.Kind.ANALYSIS), pk=int(wanted), project=project)
+
+
+def _tried(request: HttpRequest, project: Project) -> dict | None:
+    """The settings of a cell of an analysis of this project. Raises Http404 where there is no such cell."""
+    wanted = request.GET.get("from_analysis", "")
+    if not wanted.isdigit():
+        return None
+    analysis = get_object_or_404(Run, pk=int(wanted), project=project, kind=Run.Kind.ANALYSIS)
+    cell = cell_of(analysis, request.GET.get("cell", ""))
+    if cell is None:
+        raise Http404("The analysis has no such cell.")
+    return develop_settings(analysis.configuration, cell)
 
 
 def _save(request: HttpRequest, project: Project, form: RunForm, source: Run | None, *, start: bool) -> Run:

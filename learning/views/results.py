@@ -18,7 +18,7 @@ TABLE_CLASSES = 24
 @login_required
 def results(request: HttpRequest, run_id: int) -> HttpResponse:
     run = access_run(request.user, run_id)
-    if run.kind == Run.Kind.LABELING:
+    if run.kind != Run.Kind.DEVELOPMENT:
         return redirect("run", run.pk)
     found = report(run)
     names = [label["name"] for label in found["classes"]]
