@@ -1,0 +1,82 @@
+"""Intervals of agreement: items are drawn again with replacement, for the answers of one item belong together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from learning.engine.randomness import generator
+
+DRAWS = 1000
+LEVEL = 0.95
+_BLOCK = 2_000_000  # numbers drawn at a time: 16 MB
+_DENSE = 20_000_000
+_USABLE = 0.9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A coefficient with its 95 % interval; None where it is undefined. Only items with two answers or more count."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n_items: int
+    n_answers: int
+
+
+def estimates(
+    sums: sparse.csr_array,
+    coefficient: Callable[[np.ndarray], np.ndarray],
+    n_items: int,
+    n_answers: int,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Estimate]:
+    """The coefficients of a sum over items, with percentile intervals of the bootstrap over items (Efron 1979).
+
+    sums (n, k): what each of n items adds; coefficient: (b, k) sums -> (b, q) values, nan where undefined. A draw weighs each
+    item by how often it was drawn, so all draws are one matrix product. Intervals are widened to hold the value, and None where
+    more than a tenth of the draws is undefined, or without draws.
+    """
+    total = np.asarray(sums.sum(axis=0), dtype=float).reshape(1, -1)
+    values = coefficient(total)[0]
+    drawn = None
+    if draws and sums.shape[0] > 1:
+        drawn = np.concatenate([coefficient(np.asarray(weights @ rows)) for weights, rows in _blocks(sums, draws, seed)])
+    found = []
+    for position, value in enumerate(values):
+        low = high = None
+        if drawn is not None and np.isfinite(value):
+            usable = drawn[np.isfinite(drawn[:, position]), position]
+            if len(usable) >= _USABLE * draws:
+                edges = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+                low, high = min(float(edges[0]), float(value)), max(float(edges[1]), float(value))
+        found.append(Estimate(float(value) if np.isfinite(value) else None, low, high, n_items, n_answers))
+    return found
+
+
+def _blocks(sums: sparse.csr_array, draws: int, seed: int) -> Iterator[tuple[np.ndarray, sparse.csr_array | np.ndarray]]:
+    """Weights (b, kinds) of the draws and the rows that they weigh (kinds, k), as many draws at a time as memory likes."""
+    rng = generator(seed, "agreement")
+    n = sums.shape[0]
+    rows, counts = _kinds(sums)
+    at_once = max(1, _BLOCK // max(len(counts), rows.shape[1]))
+    for begin in range(0, draws, at_once):
+        size = min(at_once, draws - begin)
+        if len(counts) * 8 < n:
+            yield rng.multinomial(n, counts / n, size=size).astype(float), rows
+        else:  # faster than cell by cell when most items are of their own kind
+            kind = np.repeat(np.arange(len(counts)), counts)[rng.integers(n, size=(size, n))]
+            cells = (kind + len(counts) * np.arange(size)[:, None]).ravel()
+            yield np.bincount(cells, minlength=size * len(counts)).reshape(size, -1).astype(float), rows
+
+
+def _kinds(sums: sparse.csr_array) -> tuple[sparse.csr_array | np.ndarray, np.ndarray]:
+    """Items that add the same are of one kind: the rows of the kinds, and how many items each has."""
+    if sums.shape[0] * sums.shape[1] > _DENSE:
+        return sums, np.ones(sums.shape[0], dtype=np.int64)
+    rows, counts = np.unique(sums.toarray(), axis=0, return_counts=True)
+    return rows.astype(float), counts
