@@ -344,13 +344,17 @@ def test_growth_is_told_in_words_with_what_a_large_pool_would_cost():
 def test_a_size_that_was_stopped_counts_as_a_lower_bound():
     stopped = Timing(10_000, 30.0, problem="more than 30 s: stopped", over_limit=True)
     p, words = growth([*timings(0.3), stopped])
-    assert p == pytest.approx(2) and words.startswith("At least quadratic") and words.endswith("more than 3 days per round.")
+    assert p == pytest.approx(2) and words.endswith("or worse: a pool of 1,000,000 would take more than 3 days per round.")
     assert growth([stopped])[0] is None
+    late = Timing(100_000, 30.0, problem="more than 30 s: stopped", over_limit=True)
+    assert growth([*timings(0.1, 10.0), late])[1].startswith(
+        "Quadratic (candidates to the power of 2.0) or worse"
+    )  # as the sizes before it say
 
 
 def test_durations_are_short():
-    assert [duration(s) for s in (0.0123, 3.21, 59, 240, 10_800, 1e6)] == [
-        "0.012 s", "3.2 s", "59 s", "4 minutes", "3 hours", "12 days"
+    assert [duration(s) for s in (0.0123, 3.21, 59, 101, 240, 10_800, 1e6)] == [
+        "0.012 s", "3.2 s", "59 s", "101 s", "4 minutes", "3 hours", "12 days"
     ]  # fmt: skip
 
 
@@ -365,7 +369,8 @@ def test_a_strategy_that_takes_too_long_or_breaks_is_stopped_and_said():
 
     slow = time_at(Sleeps, 300, limit=0.2)
     assert slow.over_limit and slow.problem == "more than 0.2 s: stopped"
-    assert "GB of memory" in time_at(Huge, 300, limit=20).problem
-    assert "line" in time_at(Raises, 300, limit=20).problem
+    huge, raising = time_at(Huge, 300, limit=20), time_at(Raises, 300, limit=20)
+    assert "memory" in huge.problem and not huge.is_fault and not huge.over_limit
+    assert "test_checking.py, line" in raising.problem and raising.is_fault
     fine = time_at(Good, 300, limit=20)
     assert not fine.problem and fine.first > 0 and fine.later > 0

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ LARGE = 1_000_000
 _MEMORY = 4 << 30  # bytes that a timed strategy may take beyond what is there; more would endanger the machine
 
 _TOO_MUCH = f"it needs more than {_MEMORY >> 30} GB of memory"
+_ENDED = "the system ended it, as it does with what takes too much memory"
 
 # What a run may come to: (how the pool differs from the usual one, batch size). The first is the usual one.
 SITUATIONS: dict[str, tuple[dict[str, Any], int]] = {
@@ -304,7 +306,7 @@ def _global_chance_restored() -> Iterator[None]:
 class Timing:
     """Seconds of a first round and of a later one at `size` candidates; where it did not end, `problem` says why.
 
-    `over_limit`: it was stopped after `first` seconds.
+    `over_limit`: it was stopped after `first` seconds. `is_fault`: neither time nor memory, but an error or no batch.
     """
 
     size: int
@@ -312,6 +314,7 @@ class Timing:
     later: float = 0.0
     problem: str = ""
     over_limit: bool = False
+    is_fault: bool = False
 
 
 def large_context(size: int, seed: int = 0) -> Context:
@@ -357,7 +360,7 @@ def time_at(cls: type, size: int, *, limit: float, batch_size: int = 20) -> Timi
     if first is None:
         return Timing(size, limit, problem=f"more than {limit:g} s: stopped", over_limit=True)
     if isinstance(first, str):
-        return Timing(size, problem=first)
+        return Timing(size, problem=first, is_fault=first not in (_TOO_MUCH, _ENDED))
     return Timing(size, first, later if isinstance(later, float) else first)
 
 
@@ -365,7 +368,7 @@ def _received(pipe: Any, limit: float) -> float | str | None:
     try:
         return pipe.recv() if pipe.poll(limit) else None
     except EOFError:
-        return "the system ended it: it took too much memory"
+        return _ENDED
 
 
 def _clocked(cls: type, context: Context, batch_size: int, pipe: Any) -> None:
@@ -399,19 +402,23 @@ def growth(timings: Sequence[Timing]) -> tuple[float | None, str]:
     """(exponent p of seconds ~ candidates^p, in words with what it means for a large pool).
 
     From the two largest sizes: at the smaller ones what every call costs hides what grows. A size at which it was stopped counts
-    as if it had ended then, and the words say "at least". None where fewer than two sizes tell anything.
+    as if it had ended then, and the words say "or worse". None where fewer than two sizes tell anything.
     """
     told = [timing for timing in timings if timing.over_limit or not timing.problem]
     if len(told) < 2 or all(timing.over_limit for timing in told):
         return None, "How its time grows cannot be said: too few sizes came to an end."
-    small, large = told[-2:]
-    p = float(np.log(max(large.first, 1e-5) / max(small.first, 1e-5)) / np.log(large.size / small.size))
+    large = told[-1]
+    p = max(_power(small, big) for small, big in pairwise(told[-3:] if large.over_limit else told[-2:]) if not small.over_limit)
     # Below 1 it is the part that does not grow that still hides the part that does.
     seconds = large.first * (LARGE / large.size) ** (max(p, 1.0) if p >= _GROWS else max(p, 0.0))
     word = f"{_word_for(p)} (candidates to the power of {p:.1f})"
     if large.over_limit:
-        return p, f"At least {_lower(word)}: a pool of {LARGE:,} would take more than {duration(seconds)} per round."
+        return p, f"{word} or worse: a pool of {LARGE:,} would take more than {duration(seconds)} per round."
     return p, f"{word}: a pool of {LARGE:,} would take about {duration(seconds)} per round."
+
+
+def _power(small: Timing, large: Timing) -> float:
+    return float(np.log(max(large.first, 1e-5) / max(small.first, 1e-5)) / np.log(large.size / small.size))
 
 
 _GROWS = 0.4
@@ -429,4 +436,4 @@ def duration(seconds: float) -> str:
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.2g} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

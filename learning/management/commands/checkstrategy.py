@@ -98,6 +98,8 @@ class Command(BaseCommand):
             words = last.problem or f"{duration(last.first)} in the first round, {duration(last.later)} in a later one"
             self.stdout.write(f"  {size:>9,} candidates   {words}")
             self.stdout.flush()
+            if last.is_fault:
+                raise CommandError(f"It failed with {size:,} candidates.")
             if last.problem:
                 break
         self.stdout.write(f"\n  {growth(timings)[1]}")
