@@ -110,7 +110,7 @@ def curve_chart(
     shown = [curve for curve in curves if any(value is not None for value in curve.mean)]
     lines = {"all labels": (ceiling or {}).get("mean"), "target": target}
     lines = {name: value for name, value in lines.items() if value is not None}
-    spread_of = [v for curve in shown for part in (curve.low, curve.mean, curve.high) for v in part if v is not None]
+    spread_of = _in_sight(shown)
     xs = [x for curve in shown for x in curve.x]
     names = [short(curve.name) for curve in shown]
     right = width - _room([*names, *lines])
@@ -127,13 +127,13 @@ def curve_chart(
         parts.append(
             _el("line", x1=x.start, x2=right, y1=y(value), y2=y(value), stroke=SOFT, stroke_width=1.2, stroke_dasharray=dash)
         )
-    parts += [_band(curve, x, y) for curve in shown]
-    parts += [_line(curve, x, y, i, len(shown)) for i, curve in enumerate(shown)]
+    parts += [_band(curve, x, y, 0.13 if len(shown) <= 5 else 0.08) for curve in shown]
     ends = [_end(curve, x, y) for curve in shown]
     wanted = [end[1] for end in ends] + [y(value) for value in lines.values()]
     placed = spread(wanted, _GAP, 16, bottom)
-    for curve, name, (x_end, y_end), at in zip(shown, names, ends, placed, strict=False):
-        parts.append(_label(name, curve, x_end, y_end, right, at))
+    for i, (curve, name, (x_end, y_end), at) in enumerate(zip(shown, names, ends, placed, strict=False)):
+        label = _label(name, curve, x_end, y_end, right, at)
+        parts.append(_el("g", _el("title", _in_words(curve)), *_line(curve, x, y, i, len(shown)), label, class_="series"))
     for name, value, at in zip(lines, lines.values(), placed[len(shown) :], strict=True):
         parts.append(_lead(right, y(value), right + 14, at))
         parts.append(_text(name, right + 18, at + 4, fill=SOFT, font_style="italic"))
@@ -156,6 +156,8 @@ def batch_size_chart(
     if y is None:
         y = linear(*_padded(values, (0.0, None)), bottom, 14)
     parts = [_frame(x, y, "Batch size", y_label)]
+    ends = [_end(curve, x, y) for curve in shown]
+    placed = spread([end[1] for end in ends], _GAP, 16, bottom)
     for i, curve in enumerate(shown):
         style = style_of(curve.place)
         # Side by side, so that intervals of equal points can be told apart.
@@ -174,10 +176,8 @@ def batch_size_chart(
                     )
                 )
             marks.append(_marker(style, at, y(mean)))
+        marks.append(_label(names[i], curve, *ends[i], right, placed[i]))
         parts.append(_el("g", _el("title", _in_words(curve)), *marks, class_="series"))
-    ends = [_end(curve, x, y) for curve in shown]
-    for curve, name, (x_end, y_end), at in zip(shown, names, ends, spread([e[1] for e in ends], _GAP, 16, bottom), strict=True):
-        parts.append(_label(name, curve, x_end, y_end, right, at))
     return _svg(width, bottom + 44, title, "; ".join(map(_in_words, shown)) or "Nothing yet.", parts)
 
 
@@ -189,7 +189,7 @@ def forest(rows: Sequence[Difference], *, title: str, baseline: str, width: int 
     # Zero in the middle third at least, so that a reader sees at once on which side the others lie.
     reach = max(map(abs, values)) or 0.01
     bottom = 26 * len(rows) + 14
-    x = linear(min(*values, -reach / 3), max(*values, reach / 3), left, right, most=5, signed=True)
+    x = linear(min(*values, -reach / 3), max(*values, reach / 3), left, right, most=max(2, int((right - left) / 50)), signed=True)
     parts = [_ticks_below(x, bottom)]
     parts.append(_el("line", x1=x(0), x2=x(0), y1=6, y2=bottom, stroke=SOFT, stroke_width=1.2, stroke_dasharray="4 3"))
     for i, (row, name) in enumerate(zip(rows, names, strict=True)):
@@ -457,23 +457,33 @@ def _known(curve: Curve, values: Sequence[Number]) -> list[tuple[float, float]]:
     return [(x, v) for x, v in zip(curve.x, values, strict=True) if v is not None]
 
 
-def _band(curve: Curve, x: Axis, y: Axis) -> SafeString | str:
+def _in_sight(curves: Sequence[Curve]) -> list[float]:
+    """What the axis must reach: every mean, and the bands as far as they do not press the means together."""
+    means = [v for curve in curves for v in curve.mean if v is not None]
+    if not means:
+        return []
+    air = (max(means) - min(means)) / 4 or math.inf
+    bands = [v for curve in curves for part in (curve.low, curve.high) for v in part if v is not None]
+    return [*means, *(min(max(v, min(means) - air), max(means) + air) for v in bands)]
+
+
+def _band(curve: Curve, x: Axis, y: Axis, opacity: float) -> SafeString | str:
     clamp = lambda v: y(min(max(v, y.low), y.high))  # noqa: E731
     above = [(x(at), clamp(v)) for at, v in _known(curve, curve.high)]
     below = [(x(at), clamp(v)) for at, v in _known(curve, curve.low)]
     if not above or not below:
         return ""
     color = style_of(curve.place).color
-    return _el("path", d=_polyline(above + below[::-1]) + "Z", fill=color, fill_opacity=0.13, class_="band")
+    return _el("path", d=_polyline(above + below[::-1]) + "Z", fill=color, fill_opacity=opacity, class_="band")
 
 
-def _line(curve: Curve, x: Axis, y: Axis, i: int, n: int) -> SafeString:
+def _line(curve: Curve, x: Axis, y: Axis, i: int, n: int) -> list[SafeString]:
     """The mean with about eight markers, at other places than those of the neighbours."""
     style, points = style_of(curve.place), [(x(at), y(v)) for at, v in _known(curve, curve.mean)]
     every = max(1, round(len(points) / 8))
     marked = points if len(points) <= 2 else points[(i * every // max(1, n)) % every :: every]
     line = _el("path", d=_polyline(points), fill="none", **_stroke(style))
-    return _el("g", _el("title", _in_words(curve)), line, *(_marker(style, *point) for point in marked), class_="series")
+    return [line, *(_marker(style, *point) for point in marked)]
 
 
 def _end(curve: Curve, x: Axis, y: Axis) -> tuple[float, float]:

@@ -69,6 +69,12 @@ def facet_name(run: Run, learner: int, features: int) -> str:
     return ", ".join(names[i] for names, i in parts if len(names) > 1)
 
 
+def legend(order: dict[str, int]) -> list[dict]:
+    """strategy -> its place, as entries with their line and marker."""
+    by_place = sorted(order.items(), key=lambda item: (item[1], item[0]))
+    return [{"name": name, "swatch": charts.swatch(place)} for name, place in by_place]
+
+
 # --- The grid
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from learning import engine
 from learning.analysis import charts, results
-from learning.analysis.pages import bounds, places, plan_lines
+from learning.analysis.pages import bounds, legend, places, plan_lines
 from learning.analysis.report import analysis_report, statistics
 from learning.analysis.settings import Cell, cells
 from learning.metric_names import metric_label
@@ -223,10 +223,7 @@ def _slider(found: dict) -> dict[str, float] | None:
 
 def _legend(found: dict, order: dict[str, int]) -> list[dict]:
     names = {row["name"] for cell in found["cells"] for row in cell["strategies"]}
-    return [
-        {"name": name, "swatch": charts.swatch(order.get(name, len(order)))}
-        for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))
-    ]
+    return legend({name: order.get(name, len(order)) for name in names})
 
 
 def _winner(found: dict) -> dict[str, Any] | None:

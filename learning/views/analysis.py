@@ -86,6 +86,7 @@ def _context(request: HttpRequest, run: Run, facts: dict, curves: list[dict], me
         "manages": manages,
         "left": pages.about(facts["seconds_left"]),
         "curves": curves,
+        "legend": pages.legend(pages.places(run)),
         "metric": metric,
         "metrics": [(name, metric_label(name)) for name in run.configuration["metrics"]],
         "plan": pages.plan_lines(run),

@@ -19,7 +19,7 @@ from tests.learning.runs import fill
 from tests.learning.test_analysis import started, work
 
 pytestmark = pytest.mark.django_db
-PLAN = {"strategies": ["random", "margin", "entropy"], "batch_sizes": [10, 25]}
+PLAN = {"strategies": ["random", "margin", "entropy"], "batch_sizes": [10, 25], "learner": "naive_bayes"}
 
 
 @pytest.fixture
