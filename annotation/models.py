@@ -13,13 +13,14 @@ class Purpose(models.TextChoices):
     SEED = "seed", "Seed: drawn at random, so that the learner can start"
     TEST = "test", "Test: drawn at random, to measure the learner; it never learns from it"
     QUERY = "query", "Query: chosen by the strategy"
+    REVIEW = "review", "Another opinion: people or the model disagree about it"
     RANDOM = "random", "Exploration: drawn at random, to compare the strategy with chance"
     CHECK = "check", "Check: drawn at random, to prove the accuracy of automatic labels"
 
     @property
     def priority(self) -> int:
         """Lower is served first: the learner cannot start without its seed, nor be measured without its test items."""
-        return {"seed": 0, "test": 1, "check": 2, "query": 3, "random": 3}[self.value]
+        return {"seed": 0, "test": 1, "check": 2, "query": 3, "random": 3, "review": 4}[self.value]
 
 
 class Query(models.Model):
@@ -114,6 +115,12 @@ class Annotation(models.Model):
     skipped = models.BooleanField(default=False)
     extra = models.BooleanField(default=False, help_text="Came when the item had all its answers already.")
     flagged = models.BooleanField(default=False)
+    # What the person saw beside the item: a suggestion makes people agree, and guidelines change.
+    suggestion = models.BigIntegerField(null=True, help_text="The label that the page suggested; null: none was shown.")
+    guidelines = models.PositiveIntegerField(null=True, help_text="The version of the guidelines.")
+    gold = models.BooleanField(
+        default=False, db_default=False, help_text="Its answer was known beforehand, to see how good the answers are."
+    )
     comment = models.TextField(blank=True)
     current = models.BooleanField(default=True)
     token = models.CharField(max_length=64, unique=True, help_text="Chosen by the client: a repeated submit counts once.")
@@ -130,6 +137,35 @@ class Annotation(models.Model):
 
     def __str__(self) -> str:
         return f"annotation {self.pk}"
+
+
+class Gold(models.Model):
+    """An item whose answer is known for certain: it is mixed in among the others, and shows how good a person's answers are."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="golds")
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, related_name="gold")
+    value = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+
+    def __str__(self) -> str:
+        return f"gold {self.item_id}"
+
+
+class Reservation(models.Model):
+    """An item that is meant for certain people: while an item has reservations, nobody else is asked."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="reservations", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="reservations")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reservations")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "user"], name="item_reserved_once_per_person")]
+        indexes = [models.Index(fields=["project", "user"])]
+
+    def __str__(self) -> str:
+        return f"item {self.item_id} for {self.user_id}"
 
 
 class Verdict(models.Model):
@@ -152,6 +188,7 @@ class Verdict(models.Model):
     # What was promised of a model's labels: "at least 95 % of them are right, with 95 % certainty".
     accuracy = models.FloatField(null=True)
     certainty = models.FloatField(null=True)
+    comment = models.TextField(blank=True, db_default="", help_text="Of whoever settled it, for those who answered.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -10,6 +10,8 @@ class User(AbstractUser):
     """A person with an account. `is_staff` may create projects and users; `is_superuser` manages everything."""
 
     must_change_password = models.BooleanField(default=False)
+    # How this person likes to label, in every project: {"keys": {"skip": "s"}, "left_handed": true, "highlight": false}.
+    preferences = models.JSONField(default=dict, blank=True)
 
 
 class Modality(models.TextChoices):
@@ -52,6 +54,24 @@ class Project(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(20)],
         help_text="How many people label each item. 1: nobody ever gets an item that somebody else has.",
     )
+    overlap = models.FloatField(
+        default=1.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of the items that this many people label; the others get one. 0.1: every tenth is doubled.",
+    )
+    consensus = models.CharField(
+        max_length=20, default="majority", help_text="How several answers become one: a rule of annotation/consensus.py."
+    )
+    hide_names = models.BooleanField(default=False, help_text="Reviewers do not see who gave which answer.")
+    show_suggestions = models.BooleanField(
+        default=False, help_text="Annotators see what the model says. It makes them agree with it, so it is off by default."
+    )
+    gold_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(0.5)],
+        help_text="The share of everybody's items whose answer is known already, mixed in unseen, to see how good answers are.",
+    )
+    message = models.CharField(max_length=500, blank=True, help_text="Shown to everybody who labels, until it is changed.")
     is_demo = models.BooleanField(default=False, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -69,6 +89,9 @@ class Membership(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ANNOTATOR)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Gets no new items while it is set.")
+    # What she is told by e-mail: names of projects/notices.py. What cannot be known is none.
+    notices = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_per_person")]
@@ -76,6 +99,99 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.project}: {self.get_role_display()}"
+
+
+class Guidelines(models.Model):
+    """One version of a project's guidelines. The project shows the newest; an annotation names the one it was made under."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="guidelines_versions")
+    number = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="guidelines_version_once")]
+        ordering = ["project", "-number"]
+
+    def __str__(self) -> str:
+        return f"guidelines of {self.project}, version {self.number}"
+
+
+class Invitation(models.Model):
+    """A link that makes whoever opens it a member. Only the token's hash is kept."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.ANNOTATOR)
+    token_hash = models.CharField(max_length=64, unique=True)
+    note = models.CharField(max_length=120, blank=True)
+    places = models.PositiveIntegerField(default=1, help_text="How many people may use it.")
+    used = models.PositiveIntegerField(default=0)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"invitation to {self.project}"
+
+
+class Webhook(models.Model):
+    """An address that is told what happens in a project, in signed requests."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.URLField(max_length=500)
+    secret = models.CharField(max_length=64, help_text="The key of the signature.")
+    events = models.JSONField(default=list, help_text="Names of projects/notices.py; empty: all.")
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Delivery(models.Model):
+    """One notice on its way to a webhook or to a person's mailbox: the log, and what recovery finds unsent."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Given up"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="deliveries")
+    webhook = models.ForeignKey(Webhook, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="deliveries", help_text="Of an e-mail.")
+    event = models.CharField(max_length=40)
+    body = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    answer = models.CharField(max_length=300, blank=True, help_text="What came back last.")
+    # The same happening is told once: unique where it is not empty.
+    happening = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "happening"], condition=models.Q(webhook__isnull=False), name="told_once_per_webhook"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "happening"], condition=models.Q(user__isnull=False), name="told_once_per_user"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "due_at"])]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.webhook or self.user}"
 
 
 class Label(models.Model):
