@@ -139,7 +139,7 @@ def _analysis_facts(run: Run, counts: Counter) -> dict:
         if held and phase not in {Phase.FINISHED, Phase.FAILED}:
             now[phase] += count
     doing = [f"{now[phase]} {phase}" for phase in Phase.values if now[phase]]
-    words = ", ".join([f"{done} of {n} trials", *([f"{failed} failed"] if failed else []), *doing])
+    words = ", ".join([f"{done:,} of {n:,} trials", *([f"{failed:,} failed"] if failed else []), *doing])
     return {
         "phase": now.most_common(1)[0][0] if now else "",
         "phase_label": Phase(now.most_common(1)[0][0]).label if now else "",

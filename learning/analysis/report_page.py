@@ -1,5 +1,6 @@
 """The report of an analysis as its page, its file and a comparison show it: the plain data of `report`, with charts and words."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -86,6 +87,7 @@ def _cell(cell: dict, found: dict, order: dict[str, int]) -> dict[str, Any]:
     return {
         **cell,
         "where": where,
+        "clauses": clauses(cell["sentence"]),
         "rows": [_row(row, order) for row in by_place],
         "chart": charts.curve_chart(
             curves,
@@ -99,6 +101,11 @@ def _cell(cell: dict, found: dict, order: dict[str, int]) -> dict[str, Any]:
         "matrix": _matrix(cell["penalty"], where, order),
         "pairs": [pair | {"verdict_label": _pair_verdict(pair)} for pair in cell["pairs"]],
     }
+
+
+def clauses(sentence: str) -> list[str]:
+    """A long sentence at its semicolons, which stay; not at those in brackets."""
+    return re.split(r"(?<=;) (?![^()]*\))", sentence)
 
 
 def _curve(row: dict, grid: list, order: dict[str, int]) -> charts.Curve:
@@ -321,9 +328,15 @@ def standalone(run: Run) -> dict[str, Any]:
     """What the file for a paper's appendix shows: the report of every metric, the main one first."""
     main = view(run)
     others: Sequence[dict] = [view(run, name) for name in run.configuration["metrics"] if name != main["metric"]]
-    return {"run": run, "facts": analysis_report(run), "report": main, "others": others, "plan": plan_lines(run)} | methods(
-        main, run
-    )
+    facts = analysis_report(run)
+    return {
+        "run": run,
+        "facts": facts,
+        "unfinished": not facts["final"],
+        "report": main,
+        "others": others,
+        "plan": plan_lines(run),
+    } | methods(main, run)
 
 
 def methods(report: dict[str, Any], run: Run | None) -> dict[str, Any]:

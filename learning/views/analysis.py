@@ -128,9 +128,11 @@ def _report(request: HttpRequest, run: Run) -> dict:
         shown = report_page.view(run, metric, target)
     except UnknownMetric:
         shown = report_page.view(run)
+    facts = analysis_report(run, shown["metric"], target)
     return {
         "report": shown,
-        "facts": analysis_report(run, shown["metric"], target),
+        "facts": facts,
+        "unfinished": not facts["final"],
         "plan": pages.plan_lines(run),
         **report_page.methods(shown, run),
     }
@@ -207,5 +209,6 @@ def _comparison(request: HttpRequest, runs: list[Run]) -> dict:
     return {
         "report": shown | {"metrics": [(name, metric_label(name)) for name in shared]},
         "data_sets": found["runs"],
+        "unfinished": not all(Run.Status(run.status).is_over for run in runs),
         **report_page.methods(shown, None),
     }
