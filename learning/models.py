@@ -148,6 +148,16 @@ class WarmState(models.Model):
         return f"state of {self.trial} after round {self.round_number}"
 
 
+class Snapshot(models.Model):
+    """What the known labels said when an analysis began: a label that changes meanwhile changes none of its trials."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="snapshot")
+    arrays = models.BinaryField(help_text="A .npz file: ids of the items (n,), class codes (n,), -1 where there is none.")
+
+    def __str__(self) -> str:
+        return f"known labels of {self.run}"
+
+
 class Event(models.Model):
     """The log of a run, for people: started, round 3 trained, batch closed, paused by anna, worker lost ..."""
 

@@ -1,11 +1,13 @@
 """What a trial of an analysis works on: the items with a known label, split as the plan says."""
 
+import io
 from functools import cached_property
 
 import numpy as np
 
 from learning import engine
-from learning.models import Run, Trial
+from learning.datasets import Labels, item_ids
+from learning.models import Run, Snapshot, Trial
 from learning.workspace import Workspace
 from projects.models import Item
 
@@ -23,9 +25,28 @@ class AnalysisSpace(Workspace):
         return cls(trial.run, trial.fold, trial.repeat, trial.features)
 
     @cached_property
+    def ids(self) -> np.ndarray:
+        return self._snapshot[0]
+
+    @cached_property
     def codes(self) -> np.ndarray:
         """(n,) class codes; -1 of the items that are left out."""
-        return self.labels.known()
+        return self._snapshot[1]
+
+    @cached_property
+    def _snapshot(self) -> tuple[np.ndarray, np.ndarray]:
+        """(ids, codes) as the first trial found them, for all others too: people may label on."""
+        kept = Snapshot.objects.filter(run=self.run).values_list("arrays", flat=True).first()
+        if kept is None:
+            ids = item_ids(self.run)
+            codes = Labels(self.run, ids).known()
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, ids=ids, codes=codes)
+            # Two workers at once: the first one's is everybody's.
+            kept = Snapshot.objects.get_or_create(run=self.run, defaults={"arrays": buffer.getvalue()})[0].arrays
+            self.run.refresh_from_db(fields=["classes"])
+        with np.load(io.BytesIO(bytes(kept)), allow_pickle=False) as arrays:
+            return arrays["ids"], arrays["codes"]
 
     @cached_property
     def test(self) -> np.ndarray:

@@ -141,7 +141,7 @@ def simulation_of(space: AnalysisSpace, trial: Trial) -> engine.Simulation:
         seed=space.seed,
         split=(trial.fold, trial.repeat),
         who=(trial.strategy,),
-        n_classes=len(space.labels.classes),
+        n_classes=max(len(space.run.classes), int(space.codes.max()) + 1),
         warm_up=plan["warm_up"],
         how_seeded=plan["seed_strategy"],
         intervals=False,

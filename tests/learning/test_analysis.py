@@ -261,3 +261,12 @@ def test_folds_test_every_item_once_per_repeat(data):
     for repeat in range(2):
         tested = np.concatenate([worker.AnalysisSpace(run, fold, repeat).test for fold in range(5)])
         assert np.array_equal(np.sort(tested), np.arange(150))
+
+
+def test_a_label_that_changes_meanwhile_changes_no_trial(data):
+    undisturbed = results(work(started(data)))
+    run = work(started(data), most=3)
+    first, second = data.labels.values_list("pk", flat=True)
+    data.items.filter(known=first).update(known=second)
+    data.verdicts.update(value=second)
+    assert results(work(run)) == undisturbed
