@@ -141,6 +141,42 @@ def test_many_answers_to_one_item_do_not_vanish():
     assert np.isfinite(found.posteriors).all() and found.values.tolist() == [1, 0] and np.isfinite(found.log_likelihood)
 
 
+def step_by_step(answers: dict, one_coin: bool, smoothing: float, iterations: int) -> tuple[np.ndarray, float]:
+    """The paper's equations 2.3 to 2.5 one answer at a time: posteriors and log likelihood."""
+    rows = list(zip(*(answers[name].tolist() for name in ("items", "annotators", "values")), strict=True))
+    n, n_people, c = answers["n_items"], answers["n_annotators"], answers["n_classes"]
+    belief = np.zeros((n, c))
+    for item, _, value in rows:
+        belief[item, value] += 1
+    belief /= belief.sum(axis=1, keepdims=True)
+    for _ in range(iterations):
+        prior = belief.mean(axis=0)
+        confusion = np.zeros((n_people, c, c))
+        for item, person, value in rows:
+            confusion[person, :, value] += belief[item]
+        for person in range(n_people):
+            if one_coin:
+                right = (np.trace(confusion[person]) + smoothing) / (confusion[person].sum() + c * smoothing)
+                confusion[person] = np.where(np.eye(c) == 1, right, (1 - right) / (c - 1))
+            else:
+                confusion[person] = (confusion[person] + smoothing) / (confusion[person] + smoothing).sum(axis=1, keepdims=True)
+        joint = np.tile(prior, (n, 1))
+        for item, person, value in rows:
+            joint[item] *= confusion[person, :, value]
+        belief = joint / joint.sum(axis=1, keepdims=True)
+    return belief, float(np.log(joint.sum(axis=1)).sum())
+
+
+@pytest.mark.parametrize("one_coin", [False, True])
+@pytest.mark.parametrize("smoothing", [0.01, 0.5])
+def test_equal_to_the_paper_step_by_step(one_coin, smoothing):
+    _, answers = simulated(5, n=80, per_item=4)
+    expected, log_likelihood = step_by_step(answers, one_coin, smoothing, iterations=7)
+    found = dawid_skene(**answers, one_coin=one_coin, smoothing=smoothing, iterations=7, tolerance=0)
+    assert found.iterations == 7 and found.posteriors == pytest.approx(expected, abs=1e-10)
+    assert found.log_likelihood == pytest.approx(log_likelihood)
+
+
 @pytest.mark.parametrize("one_coin", [False, True])
 def test_equal_to_the_reference_package(one_coin):
     reference = pytest.importorskip("crowdkit.aggregation")

@@ -10,6 +10,7 @@ from sklearn.model_selection import cross_val_predict
 
 from learning.engine import EngineError
 from learning.engine.crowd import relabel_scores
+from learning.engine.threads import one_thread
 
 # Items 0 to 3 are labelled, 4 and 5 are not. Persons 0 and 1 answer 0, 1, 2; person 2 answers 0, 2, 3.
 ITEMS = np.array([0, 0, 0, 1, 1, 2, 2, 2, 3])
@@ -76,7 +77,8 @@ def one_team(seed: int, chosen) -> float:
     answers = ask(np.arange(300))
     for _ in range(3):
         labels = relabel_scores(*answers, np.full((300, 10), 0.1), n_annotators=5).consensus
-        proba = cross_val_predict(LogisticRegression(C=0.3, max_iter=40), X, labels, cv=3, method="predict_proba")
+        with one_thread():
+            proba = cross_val_predict(LogisticRegression(max_iter=50), X, labels, cv=3, method="predict_proba")
         more = ask(chosen(relabel_scores(*answers, proba, n_annotators=5), rng)[:100])
         answers = tuple(np.concatenate(pair) for pair in zip(answers, more, strict=True))
     return float((relabel_scores(*answers, proba, n_annotators=5).consensus == truth).mean())

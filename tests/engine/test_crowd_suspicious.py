@@ -6,6 +6,7 @@ from sklearn.model_selection import cross_val_predict
 
 from learning.engine import EngineError
 from learning.engine.crowd import suspicious_labels
+from learning.engine.threads import one_thread
 
 # Northcutt, Jiang & Chuang (2021), definition of the confident joint, by hand: thresholds .7, .6.
 GIVEN = np.array([0, 0, 0, 1, 1, -1])
@@ -45,7 +46,8 @@ def noisy_digits():
     rng = np.random.default_rng(0)
     wrong = rng.random(len(truth)) < 0.08
     given = np.where(wrong, (truth + rng.integers(1, 10, size=len(truth))) % 10, truth)
-    proba = cross_val_predict(LogisticRegression(max_iter=300), X / 16, given, cv=5, method="predict_proba")
+    with one_thread():
+        proba = cross_val_predict(LogisticRegression(max_iter=300), X / 16, given, cv=5, method="predict_proba")
     return given, proba, wrong, truth
 
 

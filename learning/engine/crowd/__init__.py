@@ -1,4 +1,4 @@
-"""Several annotators: how far they agree, what they say together, how each does, what to ask again and which labels look wrong.
+"""Several annotators: how far they agree, what they say together, how each does, what to ask again, which labels look wrong.
 
 One row per answer throughout: `items`, `annotators` and `values` (m,), codes that count from 0.
 """

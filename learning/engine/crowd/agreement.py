@@ -17,9 +17,9 @@ from learning.engine.errors import EngineError
 class Units:
     """The units with two answers or more, in the form that every coefficient needs; U units, V values, K filled cells.
 
-    A unit is what one answer is about: an item, or a stretch of a text. Cell k says that `count[k]` answers of unit `unit[k]`
-    are `value[k]`. sizes (U,): answers per unit; weights (U,): how much a unit counts (the length of a stretch); groups (U,):
-    the item that it belongs to, for items are what a bootstrap draws.
+    A unit is what one answer is about: an item, or a stretch of a text. Cell k says that `count[k]` answers of unit
+    `unit[k]` are `value[k]`. sizes (U,): answers per unit; weights (U,): how much a unit counts (the length of a stretch);
+    groups (U,): the item that it belongs to, for items are what a bootstrap draws.
     """
 
     unit: np.ndarray
@@ -40,7 +40,7 @@ class Units:
         weights: np.ndarray | None = None,
         groups: np.ndarray | None = None,
     ) -> "Units":
-        """units (m,) and values (m,): codes, a row per answer. weights and groups: one per code of unit (all 1; the unit)."""
+        """units (m,) and values (m,): codes, a row per answer. weights, groups: one per code of unit (all 1; the unit)."""
         units = codes("items", units)
         values = codes("values", values, n_values, len(units))
         cells, count = np.unique(units * n_values + values, return_counts=True)
@@ -67,11 +67,11 @@ class Units:
         return int(self.sizes.sum())
 
     def same_pairs(self) -> np.ndarray:
-        """(K,) for each cell: agreeing ordered pairs / (size - 1), Krippendorff's weight that makes a unit count its answers."""
+        """(K,) for each cell: agreeing ordered pairs / (size - 1), which makes a unit count as often as it has answers."""
         return self.count * (self.count - 1) / (self.sizes[self.unit] - 1)
 
     def per_group(self, columns: np.ndarray, values: np.ndarray, width: int, units: np.ndarray | None = None) -> sparse.csr_array:
-        """(n_groups, width): values times their unit's weight, summed per group and column. units: of each value (the cells')."""
+        """(n_groups, width): values times their unit's weight, summed per group and column. units: of each value."""
         units = self.unit if units is None else units
         shape = (self.n_groups, width)
         return sparse.csr_array((values * self.weights[units], (self.groups[units], columns)), shape=shape)
@@ -81,7 +81,7 @@ class Units:
 
 
 def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """How often two answers to one item are the same: the mean over items of the share of agreeing pairs (Fleiss 1971's P)."""
+    """How often two answers to an item are the same: the mean over items of the share of agreeing pairs (Fleiss 1971)."""
     units = Units.of(items, values, n_classes)
     rows = np.arange(len(units.sizes))
     same = units.same_pairs() / units.sizes[units.unit]
@@ -90,10 +90,10 @@ def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, 
 
 
 def krippendorff_alpha(items: np.ndarray, values: np.ndarray, *, n_classes: int, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Krippendorff's alpha for nominal values (Krippendorff 2011): 1 - observed / expected disagreement; 1 perfect, 0 chance.
+    """Krippendorff's alpha for nominal values (2011): 1 - observed / expected disagreement; 1 is perfect, 0 chance.
 
-    Any number of answers per item; every answer counts as one, also a second one of the same person (`latest` leaves it out).
-    None where all answers are the same: nothing then tells agreement from chance.
+    Any number of answers per item; every answer counts as one, also a second one of the same person (`latest` leaves it
+    out). None where all answers are the same: nothing then tells agreement from chance.
     """
     units = Units.of(items, values, n_classes)
     return units.estimate(nominal_sums(units), nominal_alpha, draws, seed)[0]
@@ -118,7 +118,7 @@ def nominal_alpha(sums: np.ndarray) -> np.ndarray:
 def fleiss_kappa(
     items: np.ndarray, values: np.ndarray, *, n_classes: int, per_item: int | None = None, draws: int = DRAWS, seed: int = 0
 ) -> Estimate:
-    """Fleiss' kappa (Fleiss 1971) of items that all have the same number of answers; `per_item`: only the items with so many.
+    """Fleiss' kappa (1971) of items with the same number of answers each; `per_item`: only the items with so many.
 
     Raises EngineError where the numbers differ and `per_item` is not given.
     """
@@ -144,8 +144,8 @@ def _fleiss(sums: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """One label against all others. alpha: nominal alpha of "this label or another"; specific: of those who gave it, the share
-    of others who gave it too (Fleiss 1981's proportion of specific agreement). n_answers: how often it was given."""
+    """One label against all others. alpha: nominal alpha of "this label or another"; specific: of those who gave it, the
+    share of others who gave it too (Fleiss 1981's proportion of specific agreement). n_answers: how often it was given."""
 
     label: int
     n_answers: int
@@ -188,8 +188,8 @@ def alpha_over_time(
 ) -> list[Estimate]:
     """Alpha per window of time: W of them, from edges[w] up to but not including edges[w + 1]; edges (W + 1,) ascending.
 
-    times (m,) of the answers. An item belongs, with all of its answers, to the window of its last one: splitting it between two
-    windows would lose the pair. Raises EngineError where the edges do not ascend.
+    times (m,) of the answers. An item belongs, with all of its answers, to the window of its last one: splitting it between
+    two windows would lose the pair. Raises EngineError where the edges do not ascend.
     """
     items, edges = codes("items", items), np.asarray(edges)
     values, times = codes("values", values, n_classes, len(items)), np.asarray(times)
@@ -211,7 +211,7 @@ def alpha_over_time(
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two people each (P,): first < second, how many items both answered, the share alike, Cohen's kappa (nan: undefined)."""
+    """Two people each (P,): first < second, n_items that both answered, the share alike, Cohen's kappa or nan."""
 
     first: np.ndarray
     second: np.ndarray
@@ -221,7 +221,7 @@ class Pairs:
 
 
 def pairwise_agreement(items: np.ndarray, annotators: np.ndarray, values: np.ndarray, *, n_classes: int) -> Pairs:
-    """Percent agreement and Cohen's kappa (Cohen 1960) of every two people with an item in common, by each one's last answers.
+    """Percent agreement and Cohen's kappa (1960) of every two people with an item in common, by their last answers.
 
     Kappa is undefined (nan) where both gave one and the same label throughout.
     """
@@ -253,7 +253,7 @@ def confusion_between(
 
 
 def cohen_kappa(confusion: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """Cohen's kappa (Cohen 1960) of two people's confusion matrix (C, C), with the interval of a bootstrap over its items."""
+    """Cohen's kappa (1960) of two people's confusion matrix (C, C), with the interval of a bootstrap over its items."""
     confusion = np.asarray(confusion)
     n, n_classes = int(confusion.sum()), len(confusion)
     cells = np.repeat(np.arange(n_classes**2), confusion.ravel())

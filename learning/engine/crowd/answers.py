@@ -37,7 +37,7 @@ def latest(items: np.ndarray, annotators: np.ndarray) -> np.ndarray:
 def answer_matrix(
     items: np.ndarray, annotators: np.ndarray, values: np.ndarray, *, n_items: int, n_annotators: int
 ) -> sparse.csr_array:
-    """Who said what: (n_items, n_annotators) sparse, value + 1 where there is an answer (the last one), 0 where there is none."""
+    """Who said what: (n_items, n_annotators) sparse, value + 1 of each person's last answer, 0 where there is none."""
     items = codes("items", items, n_items)
     annotators = codes("annotators", annotators, n_annotators, len(items))
     values = codes("values", values, length=len(items))

@@ -1,4 +1,4 @@
-"""From several answers to one label per item: by count, by weight, or by a model of how each person errs (Dawid & Skene 1979).
+"""From several answers to one label per item: by count, by weight, or by a model of how people err (Dawid & Skene 1979).
 
 One row per answer: items, annotators and values (m,), see `answers`.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logsumexp, xlogy
+from scipy.special import xlogy
 
 from learning.engine.crowd.answers import codes, vote_counts
 from learning.engine.errors import EngineError
@@ -30,7 +30,7 @@ class Votes:
 
 
 def majority(items: np.ndarray, values: np.ndarray, *, n_items: int, n_classes: int, weights: np.ndarray | None = None) -> Votes:
-    """The label with the most answers, or the most weight (weights (m,), from 0 up), per item. A tie has no label and is said."""
+    """The label with the most answers per item, or the most weight (weights (m,), from 0 up). A tie has no label."""
     if weights is not None:
         weights = np.asarray(weights, dtype=float)
         if weights.shape != np.shape(items) or not np.isfinite(weights).all() or (weights < 0).any():
@@ -61,10 +61,10 @@ def unanimous(items: np.ndarray, values: np.ndarray, *, n_items: int, n_classes:
 
 @dataclass(frozen=True)
 class DawidSkene:
-    """posteriors (n, C); confusions (A, C, C): [person, truth, answer], rows sum to 1; accuracies (A,): how often each person is
-    expected to be right on labels as frequent as `prior` (C,); log_likelihood of the answers; objective: what was made as large
-    as possible, the likelihood with the smoothing; answered (n,) bool: the items that have an answer, the others' posterior is
-    the prior."""
+    """posteriors (n, C); confusions (A, C, C): [person, truth, answer], rows sum to 1; accuracies (A,): how often each
+    person is expected to be right on labels as frequent as `prior` (C,); log_likelihood of the answers; objective: what was
+    made as large as possible, the likelihood with the smoothing; answered (n,) bool: the items that have an answer, the
+    others' posterior is the prior."""
 
     posteriors: np.ndarray
     confusions: np.ndarray
@@ -100,10 +100,12 @@ def dawid_skene(
 ) -> DawidSkene:
     """Truth and each person's errors together, by expectation maximisation from the shares of votes (Dawid & Skene 1979).
 
-    Each person has a confusion matrix, or with `one_coin` only a chance of being right, all errors being alike: better where
-    people have answered little (Zhang, Chen, Zhou & Jordan 2016). `smoothing` is added to every cell of every confusion matrix
-    (the mode under a Dirichlet prior with 1 + smoothing), so that a person never seen to err is not beyond all doubt; with 0
-    it is the maximum likelihood of the paper. Ends when the objective grows by less than `tolerance` per answer.
+    Each person has a confusion matrix, or with `one_coin` only a chance of being right, all errors being alike: better
+    where people have answered little (Zhang, Chen, Zhou & Jordan 2016), and worse than a count of votes where most people
+    share a bias. `smoothing` is added to every cell of every confusion matrix (the mode under a Dirichlet prior with 1 +
+    smoothing; with `one_coin` to the answers that are right and to each way of being wrong), so that a person never seen to
+    err is not beyond all doubt; with 0 it is the maximum likelihood of the paper. Ends when the objective grows by less
+    than `tolerance` per answer.
 
     No random choice is made. An iteration is two products of a sparse matrix (n, A x C) with a table of C columns.
     """
@@ -132,8 +134,11 @@ def dawid_skene(
             log_prior = np.log(prior)
         # A product with -inf would make nan of every class: what cannot be is only very improbable.
         joint = given @ np.maximum(table, _IMPOSSIBLE) + np.maximum(log_prior, _IMPOSSIBLE)
-        per_item = logsumexp(joint, axis=1)
-        posteriors = np.where(answered[:, None], np.exp(joint - per_item[:, None]), 0.0)
+        highest = joint.max(axis=1, keepdims=True)
+        posteriors = np.exp(joint - highest)
+        total = posteriors.sum(axis=1, keepdims=True)
+        posteriors *= answered[:, None] / total
+        per_item = (highest + np.log(total))[:, 0]
         log_likelihood = float(per_item[answered].sum())
         objective = log_likelihood + penalty
         converged = objective - before < tolerance * len(items)

@@ -1,5 +1,7 @@
 """Agreement where answers can be partly alike: sets of labels, or any values with a distance between them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -8,14 +10,16 @@ from learning.engine.crowd.answers import codes, pairs_within
 from learning.engine.crowd.resampling import DRAWS, Estimate
 from learning.engine.errors import EngineError
 
+_MOST_SETS = 10_000  # a table of 800 MB
+_BLOCK = 1_000_000
+
 
 def distinct_sets(members: np.ndarray | sparse.sparray) -> tuple[np.ndarray, np.ndarray]:
     """(values (m,), sets (V, C) bool): the V different sets among the answers, and which of them each answer is.
 
     members (m, C): 1 where the answer holds the label; an empty row is the answer "none of them".
     """
-    dense = members.toarray() if sparse.issparse(members) else np.asarray(members)
-    dense = dense.astype(bool)
+    dense = members.astype(bool).toarray() if sparse.issparse(members) else np.asarray(members, dtype=bool)
     packed, values = np.unique(np.packbits(dense, axis=1), axis=0, return_inverse=True)
     sets = np.unpackbits(packed, axis=1, count=dense.shape[1]).astype(bool)
     return values.ravel(), sets
@@ -23,8 +27,7 @@ def distinct_sets(members: np.ndarray | sparse.sparray) -> tuple[np.ndarray, np.
 
 def jaccard_distances(sets: np.ndarray) -> np.ndarray:
     """(V, V): 1 - |both| / |either| of sets (V, C) (Jaccard 1912); two empty sets are the same, distance 0."""
-    both, either = _overlaps(sets)
-    return 1 - np.divide(both, either, out=np.ones_like(both), where=either > 0)
+    return _between(sets, lambda jaccard, both, sizes, others: 1 - jaccard)
 
 
 def masi_distances(sets: np.ndarray) -> np.ndarray:
@@ -32,18 +35,29 @@ def masi_distances(sets: np.ndarray) -> np.ndarray:
 
     Monotonicity: 1 for equal sets, 2/3 where one holds the other, 1/3 where they only overlap, 0 without a common label.
     """
-    both, either = _overlaps(sets)
-    sizes = np.asarray(sets, dtype=bool).sum(axis=1).astype(float)
-    smaller, larger = np.minimum.outer(sizes, sizes), np.maximum.outer(sizes, sizes)
-    holds = np.select([both == 0, smaller == both], [0, 2], default=1) / 3
-    monotonicity = np.where((both == larger) & (smaller == larger), 1.0, holds)
-    return 1 - monotonicity * np.divide(both, either, out=np.ones_like(both), where=either > 0)
+
+    def masi(jaccard: np.ndarray, both: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
+        held = (both == sizes).astype(int) + (both == others)  # 2: each holds the other, they are equal
+        return 1 - jaccard * (1 + held) / 3
+
+    return _between(sets, masi)
 
 
-def _overlaps(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _between(sets: np.ndarray, distance: Callable[..., np.ndarray]) -> np.ndarray:
+    """The table of a distance, some rows at a time, for there can be thousands of sets. Raises EngineError for too many."""
     member = np.asarray(sets, dtype=float)
-    both, sizes = member @ member.T, member.sum(axis=1)
-    return both, sizes[:, None] + sizes - both
+    if len(member) > _MOST_SETS:
+        raise EngineError(f"There are {len(member)} different sets of labels; distances are taken between {_MOST_SETS} at most.")
+    size = member.sum(axis=1)
+    table = np.empty((len(member), len(member)))
+    step = max(1, _BLOCK // max(1, len(member)))
+    for begin in range(0, len(member), step):
+        rows = slice(begin, begin + step)
+        both = member[rows] @ member.T
+        either = size[rows, None] + size - both
+        jaccard = np.divide(both, either, out=np.ones_like(both), where=either > 0)
+        table[rows] = distance(jaccard, both, size[rows, None], size)
+    return table
 
 
 def distance_alpha(
@@ -56,9 +70,9 @@ def distance_alpha(
 ) -> Estimate:
     """Krippendorff's alpha with any difference function: distances (V, V), symmetric, 0 on the diagonal.
 
-    Krippendorff (2011) calls these numbers the squared differences: give (v - w)^2 for the interval form, ranks for the ordinal
-    one; MASI and Jaccard distances go in as they are, as Passonneau (2006) does. 0 / 1 is the nominal form.
-    Raises EngineError for distances that are not such a table.
+    Krippendorff (2011) calls these numbers the squared differences: give (v - w)^2 for the interval form, ranks for the
+    ordinal one; MASI and Jaccard distances go in as they are, as Passonneau (2006) does. 0 / 1 is the nominal form. Raises
+    EngineError for distances that are not such a table.
     """
     return alpha_of_units(Units.of(items, values, len(distances)), distances, draws=draws, seed=seed)
 
@@ -85,7 +99,7 @@ def alpha_of_units(units: Units, distances: np.ndarray, *, draws: int = DRAWS, s
 def _checked(distances: np.ndarray) -> np.ndarray:
     distances = np.asarray(distances, dtype=float)
     square = distances.ndim == 2 and distances.shape[0] == distances.shape[1]
-    if not square or np.diagonal(distances).any() or not np.allclose(distances, distances.T) or (distances < 0).any():
+    if not square or np.diagonal(distances).any() or (distances != distances.T).any() or (distances < 0).any():
         raise EngineError("Distances must be a symmetric table of numbers from 0 up, with 0 between a value and itself.")
     return distances
 
@@ -98,9 +112,9 @@ def alpha_of_sets(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Estimate:
-    """Alpha of answers that are sets of labels: members (m, C) as in `distinct_sets`; distance "masi", "jaccard" or "nominal".
+    """Alpha of answers that are sets of labels: members (m, C) as in `distinct_sets`.
 
-    "nominal" asks for equal sets. Raises EngineError for another name.
+    distance: "masi", "jaccard" or "nominal", which asks for equal sets. Raises EngineError for another name.
     """
     known = {"masi": masi_distances, "jaccard": jaccard_distances, "nominal": lambda sets: 1 - np.eye(len(sets))}
     if distance not in known:

@@ -16,8 +16,8 @@ class RelabelScores:
     """quality (n,), 0 .. 1, of what is known of each item: the lowest is to be asked next, again or for the first time.
 
     consensus (n,): the label that model and people together hold most likely, with its confidence (n,) (before an imagined
-    further answer); n_answers (n,). model_weight, annotator_weights (A,): trust, on one scale; agreement: how often an answer is
-    what most say.
+    further answer); n_answers (n,). model_weight, annotator_weights (A,): trust, on one scale; agreement: how often an
+    answer is what most say.
     """
 
     quality: np.ndarray
@@ -39,16 +39,18 @@ def relabel_scores(
     """How well each of n items is known, from a model's probabilities (n, C) and the answers, labelled or not.
 
     The mean, weighted by trust, of what the model says of the consensus label, of what each answer says of it, and of one
-    imagined further answer of a person of mean trust who knows nothing (1 / C). That last one is what makes an item with few
-    answers worth asking beside one with many. An answer says `agreement` of its own label and shares the rest among the others.
+    imagined further answer of a person of mean trust who knows nothing (1 / C). That last one is what makes an item with
+    few answers worth asking beside one with many. An answer says `agreement` of its own label and shares the rest among the
+    others.
 
-    Trust is how much better somebody is than always giving the commonest label, on the items with two answers or more: people by
-    how often they agree with each other answer, the model by how often it agrees with the majority, and the model's weight grows
-    with the root of the answers per item. People who share no item with others get the mean. Where no item has two answers the
-    published weights are undefined; then model and people weigh 1, and `agreement` is judged by how often the two agree.
+    Trust is how much better somebody is than always giving the commonest label, on the items with two answers or more:
+    people by how often they agree with each other answer, the model by how often it agrees with the majority, and the
+    model's weight grows with the root of the answers per item. People who share no item with others get the mean. Where no
+    item has two answers the published weights are undefined; then model and people weigh 1, and `agreement` is judged by
+    how often the two agree.
 
-    proba must be out-of-sample and calibrated (`engine.calibration`): an overconfident model hides what is worth asking again.
-    Raises EngineError for answers and probabilities that do not fit.
+    proba must be out-of-sample and calibrated (`engine.calibration`): an overconfident model hides what is worth asking
+    again. Raises EngineError for answers and probabilities that do not fit.
     """
     proba = np.asarray(proba, dtype=float)
     if proba.ndim != 2 or proba.shape[1] < 2 or not np.isfinite(proba).all():
@@ -89,8 +91,8 @@ def _trust(
     several = n_answers > 1
     predicted = proba.argmax(axis=1)
     if not several.any():
-        # Were model and people equally good, each would be right with the root of how often they agree. An untrained model says
-        # nothing of people, so these stay better than half way from chance to perfect.
+        # Were model and people equally good, each would be right with the root of how often they agree. An untrained model
+        # says nothing of people, so these stay at half way from chance to perfect at least.
         alike = float((predicted[items] == values).mean()) if len(items) else 0.0
         return 1.0, np.ones(n_annotators), max(alike**0.5, (1 + 1 / proba.shape[1]) / 2)
     with_majority = counts[several, voted[several]] / n_answers[several]

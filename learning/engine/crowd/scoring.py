@@ -1,4 +1,4 @@
-"""How each person does: on items whose label is known, beside the others, and how fast. One row per answer, see `answers`."""
+"""How each person does: where the label is known, beside the others, and how fast. One row per answer, see `answers`."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,7 +18,7 @@ _BLOCK = 2_000_000
 
 @dataclass(frozen=True)
 class Shares:
-    """right and n (A,) int64 of each person, share = right / n with its 95 % interval low .. high; nan, 0 and 1 where n is 0."""
+    """right and n (A,) of each person, share = right / n with its 95 % interval low .. high; without n: nan, 0 and 1."""
 
     right: np.ndarray
     n: np.ndarray
@@ -28,7 +28,7 @@ class Shares:
 
 
 def shares(right: np.ndarray, n: np.ndarray, interval: Interval = "wilson") -> Shares:
-    """Shares with their interval: Wilson (1927), 95 % on average, or "exact": Clopper & Pearson (1934), never less than 95 %."""
+    """Shares with an interval: Wilson (1927), 95 % on average, or "exact": Clopper & Pearson (1934), 95 % at least."""
     if interval not in get_args(Interval):
         raise EngineError(f"Unknown interval {interval!r}; known are: {', '.join(get_args(Interval))}.")
     right, n = np.asarray(right, dtype=np.int64), np.asarray(n, dtype=np.int64)
@@ -58,7 +58,7 @@ def gold_scores(
     n_annotators: int,
     interval: Interval = "wilson",
 ) -> Shares:
-    """How often each person is right on the gold items, by their last answer to each; gold (n_items,): the label, -1 unknown."""
+    """How often each person is right on gold items, by their last answer; gold (n_items,): the label, -1 unknown."""
     gold = np.asarray(gold, dtype=np.int64)
     rows = latest(items, annotators)
     items = codes("items", items, len(gold))[rows]
@@ -81,7 +81,8 @@ def agreement_with_others(
 ) -> Shares:
     """How often each person says what most of the others say, their own answer left out, so that it cannot help them.
 
-    Items that nobody else answered, or on which the others are tied, do not count. weights (A,): of each person's vote, all 1.
+    Items that nobody else answered, or on which the others are tied, do not count. weights (A,): of each person's vote, all
+    1.
     """
     rows = latest(items, annotators)
     items = codes("items", items, n_items)[rows]
@@ -110,7 +111,7 @@ def _counted(annotators: np.ndarray, right: np.ndarray, n_annotators: int, inter
 
 @dataclass(frozen=True)
 class Speeds:
-    """Per person (A,): n answers that were timed, the median of their seconds and the middle half low .. high; nan without."""
+    """Per person (A,): n answers that were timed, the median of their seconds and the middle half low .. high, or nan."""
 
     n: np.ndarray
     median: np.ndarray
@@ -119,7 +120,7 @@ class Speeds:
 
 
 def speeds(annotators: np.ndarray, seconds: np.ndarray, *, n_annotators: int) -> Speeds:
-    """How long each person takes for an answer; seconds (m,), nan where not measured. Medians, for some go away in between."""
+    """How long each person takes for an answer; seconds (m,), nan where not measured. Medians: some go away in between."""
     annotators = codes("annotators", annotators, n_annotators)
     seconds = np.asarray(seconds, dtype=float)
     if len(seconds) != len(annotators):

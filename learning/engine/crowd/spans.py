@@ -1,7 +1,8 @@
 """Agreement on marked stretches of text.
 
-One row per span: items, annotators, starts, ends (end excluded) and labels (s,). Who answered what is given apart, for an answer
-without a span is an answer: answered_items and answered_by (m,), a row per item and person. lengths (n_items,) in characters.
+One row per span: items, annotators, starts, ends (end excluded) and labels (s,). Who answered what is given apart, for an
+answer without a span is an answer: answered_items and answered_by (m,), a row per item and person. lengths (n_items,) in
+characters.
 """
 
 from dataclasses import dataclass
@@ -67,12 +68,14 @@ class Spans:
 def span_alpha(spans: Spans, *, distance: str = "nominal", draws: int = DRAWS, seed: int = 0) -> Estimate:
     """Krippendorff's alpha over the characters of the texts: what does each person say of each character?
 
-    A character's value is the set of labels that cover it, the empty set outside of every span. "nominal": sets are equal or
-    not; "masi": partly alike (Passonneau 2006), for overlapping spans. Every character of a text is a unit, as in alpha for
-    unitised continua by the length of intersections (Krippendorff, Mathet, Bouvry & Widlöcher 2016). It sees how much of a span
-    is shared, and not the border between two neighbours with the same label. The bootstrap draws texts, not characters.
+    A character's value is the set of labels that cover it, the empty set outside of every span. "nominal": sets are equal
+    or not; "masi": partly alike (Passonneau 2006), for overlapping spans. Every character of a text is a unit, as in alpha
+    for unitised continua by the length of intersections (Krippendorff, Mathet, Bouvry & Widlöcher 2016). It sees how much
+    of a span is shared, and not the border between two neighbours with the same label. The bootstrap draws texts, not
+    characters.
 
-    Computed on the stretches between anybody's borders, in which nothing changes, weighted by their length: exactly the same.
+    Computed on the stretches between anybody's borders, in which nothing changes, weighted by their length: exactly the
+    same.
     """
     if distance not in ("nominal", "masi"):
         raise EngineError(f"Unknown distance {distance!r} between spans; known are: nominal, masi.")
@@ -119,8 +122,8 @@ def _stretches(spans: Spans) -> tuple[np.ndarray, sparse.csr_array, np.ndarray, 
 def span_f1(spans: Spans, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
     """F1 of exactly equal spans (start, end and label) between two people, over all pairs of answers to one item.
 
-    2 x matches / (spans of one + spans of the other), summed over the pairs: with so many stretches that nobody marks, chance
-    agreement vanishes and kappa comes to this (Hripcsak & Rothschild 2005). None where nobody marked anything.
+    2 x matches / (spans of one + spans of the other), summed over the pairs: with so many stretches that nobody marks,
+    chance agreement vanishes and kappa comes to this (Hripcsak & Rothschild 2005). None where nobody marked anything.
     """
     n_answers = len(spans.items)
     order = np.lexsort((spans.labels, spans.ends, spans.starts, spans.answer))

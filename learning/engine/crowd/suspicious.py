@@ -1,4 +1,6 @@
-"""Labels that are likely wrong, by a model's out-of-sample probabilities: confident learning (Northcutt, Jiang & Chuang 2021)."""
+"""Labels that are likely wrong, by a model's out-of-sample probabilities: confident learning (Northcutt, Jiang & Chuang
+2021).
+"""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,12 +14,12 @@ Ranking = Literal["margin", "self_confidence"]
 
 @dataclass(frozen=True)
 class Suspicious:
-    """positions (k,): the items whose label is likely wrong, the likeliest first; suggested (k,): what the model says instead.
+    """positions (k,): the items whose label is likely wrong, the likeliest first; suggested (k,): what the model says.
 
-    margin and self_confidence (n,) of all items (nan without a label): p(label) - the highest p of another label, and p(label);
-    lower is more suspicious. thresholds (C,): the mean self-confidence of the items with the label, nan where it is not used.
-    joint (C, C): items by label (rows) and by the class that the model is confident of. noise: the estimated share of wrong
-    labels, None where the model is confident of nothing.
+    margin and self_confidence (n,) of all items (nan without a label): p(label) - the highest p of another label, and
+    p(label); lower is more suspicious. thresholds (C,): the mean self-confidence of the items with the label, nan where it
+    is not used. joint (C, C): items by label (rows) and by the class that the model is confident of. noise: the estimated
+    share of wrong labels, None where the model is confident of nothing.
     """
 
     positions: np.ndarray
@@ -29,7 +31,7 @@ class Suspicious:
     noise: float | None
 
     def order(self) -> np.ndarray:
-        """All labelled items, the lowest margin first: to look on where `positions` ends, which is rather short than wrong."""
+        """All labelled items, the lowest margin first: to look on where `positions`, rather short than wrong, ends."""
         labeled = np.flatnonzero(np.isfinite(self.margin))
         return labeled[np.argsort(self.margin[labeled], kind="stable")]
 
@@ -37,11 +39,11 @@ class Suspicious:
 def suspicious_labels(given: np.ndarray, proba: np.ndarray, *, ranking: Ranking = "margin") -> Suspicious:
     """The labels that a model contradicts with confidence.
 
-    given (n,): the labels, -1 where there is none; proba (n, C): of a model that did not learn from the item's own label (folds).
-    A class is possible for an item where its probability reaches the class's threshold: what a model says on average of items
-    with that label, so that over- and under-confident classes are treated alike. The most probable of the possible classes is
-    the confident one, and a label that differs from it is suspicious. Ranked by normalised margin or by self-confidence.
-    Raises EngineError for labels and probabilities that do not fit.
+    given (n,): the labels, -1 where there is none; proba (n, C): of a model that did not learn from the item's own label
+    (folds). A class is possible for an item where its probability reaches the class's threshold: what a model says on
+    average of items with that label, so that over- and under-confident classes are treated alike. The most probable of the
+    possible classes is the confident one, and a label that differs from it is suspicious. Ranked by normalised margin or by
+    self-confidence. Raises EngineError for labels and probabilities that do not fit.
     """
     given, proba = np.asarray(given, dtype=np.int64), np.asarray(proba, dtype=float)
     if proba.ndim != 2 or given.shape != proba.shape[:1] or not np.isfinite(proba).all():
