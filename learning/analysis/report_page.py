@@ -99,7 +99,7 @@ def _cell(cell: dict, found: dict, order: dict[str, int]) -> dict[str, Any]:
         ),
         "forest": charts.forest(differences, title=f"Differences, {where}", baseline=baseline) if differences else "",
         "matrix": _matrix(cell["penalty"], where, order),
-        "pairs": [pair | {"verdict_label": _pair_verdict(pair)} for pair in cell["pairs"]],
+        "pairs": [pair | _in_figures(pair) | {"verdict_label": _pair_verdict(pair)} for pair in cell["pairs"]],
     }
 
 
@@ -133,6 +133,7 @@ def _row(row: dict, order: dict[str, int]) -> dict[str, Any]:
         "at": [row["scores"].get(share) for share in ("start", "25", "50", "100")],
         "seconds_total": total,
         "verdict_label": VERDICTS[row["difference"]["verdict"]] if row["difference"] else "",
+        "difference": _in_figures(row["difference"]) | {"wins": row["difference"]["wins"]} if row["difference"] else None,
         "target_words": _target_words(row["labels_to_target"]),
         "saved_words": _saved_words(row["saved"]),
         "curve": None,
@@ -146,7 +147,7 @@ def _target_words(reach: dict | None) -> dict[str, str] | None:
     if not reach["reached"]:
         return {"value": "never", "interval": "", "note": f"in {reach['n']} splits" if reach["n"] else ""}
     interval = "" if reach["low"] is None else f"{reach['low']:,.0f} to {reach['high']:,.0f}"
-    note = f"reached in {reach['reached']} of {reach['n']} splits" if reach["at_least"] else ""
+    note = f"in {reach['reached']} of {reach['n']} splits" if reach["at_least"] else ""
     return {"value": f"{'≥ ' if reach['at_least'] else ''}{reach['mean']:,.0f}", "interval": interval, "note": note}
 
 
@@ -178,11 +179,27 @@ def _difference(row: dict, order: dict[str, int], higher: bool) -> charts.Differ
 
 
 def signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    text = f"{value:+.3f}"
+    return "0.000" if float(text) == 0 else text.replace("-", "−")
 
 
 def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _in_figures(d: dict) -> dict[str, str]:
+    """A difference as its tables show it."""
+    interval = lambda low, high: "–" if d.get(low) is None else f"{signed(d[low])} to {signed(d[high])}"  # noqa: E731
+    return {
+        "mean": "–" if d["mean"] is None else signed(d["mean"]),
+        "interval": interval("low", "high"),
+        "bootstrap": interval("bootstrap_low", "bootstrap_high"),
+        **{name: _p_alone(d.get(name)) for name in ("p", "p_holm", "wilcoxon_p")},
+    }
+
+
+def _p_alone(p: float | None) -> str:
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _pair_verdict(pair: dict) -> str:
@@ -352,5 +369,6 @@ def methods(report: dict[str, Any], run: Run | None) -> dict[str, Any]:
             "n_folds": first.get("n_folds"),
             "n_repeats": first.get("n_repeats"),
         },
+        "n_items": run.n_items if run else None,
         "measured": [(metric_label(name), engine.METRICS[name]["help"]) for name in metrics],
     }
