@@ -230,7 +230,7 @@ def critical_difference(
     shown = [short(name) for name in names]
     side = max([len(name) for name in shown], default=0) * _CHAR + 52
     x = Axis(1, max(2, k), side, width - side, [(r, str(r)) for r in range(1, max(2, k) + 1)])
-    axis_y = 48
+    axis_y = 62
     first_row = axis_y + 16 + 9 * len(groups) + 10
     half = math.ceil(k / 2)
     bottom = first_row + 20 * max(0, half - 1) + 12
@@ -239,8 +239,10 @@ def critical_difference(
         parts.append(_el("line", x1=x(value), x2=x(value), y1=axis_y - 5, y2=axis_y, stroke=INK))
         parts.append(_text(text, x(value), axis_y - 10, text_anchor="middle", fill=SOFT))
     reach = min(x(1 + difference), x.end)
-    parts.append(_el("path", d=f"M{x.start:.1f} 8v8M{x.start:.1f} 12H{reach:.1f}M{reach:.1f} 8v8", stroke=INK, stroke_width=1.4))
-    parts.append(_text(f"critical difference {difference:.2f}", reach + 8, 16, fill=SOFT))
+    parts.append(_text(f"critical difference {difference:.2f}", x.start, 12, fill=SOFT))
+    parts.append(
+        _el("path", d=f"M{x.start:.1f} 18v8M{x.start:.1f} 22H{reach:.1f}M{reach:.1f} 18v8", stroke=INK, stroke_width=1.4)
+    )
     for i, (name, text) in enumerate(zip(names, shown, strict=True)):
         on_left = i < half
         row = i if on_left else k - 1 - i
@@ -506,13 +508,14 @@ def _lead(x: float, y: float, to_x: float, to_y: float) -> SafeString:
 def _share_cell(value: Number, x: float, y: float, size: float, said: str) -> SafeString | str:
     if value is None:
         return _text("–", x + size / 2, y + size / 2 + 4, fill=SOFT, text_anchor="middle")
-    color, deep = "var(--series-1, #0072b2)", value > 0.55
+    # So pale that the ink can be read on the deepest of them, by day and by night.
+    color = "var(--series-1, #0072b2)"
     box = {"width": size - 2.0, "height": size - 2.0, "rx": 4, "stroke": LINE}
     return _el(
         "g",
         _el("title", f"{said}: {value:.0%}"),
-        _el("rect", x=x + 1, y=y + 1, fill=color, fill_opacity=0.9 * value, **box),
-        _text(f"{value:.2f}", x + size / 2, y + size / 2 + 4, fill=CARD if deep else INK, text_anchor="middle"),
+        _el("rect", x=x + 1, y=y + 1, fill=color, fill_opacity=0.65 * value, **box),
+        _text(f"{value:.2f}", x + size / 2, y + size / 2 + 4, text_anchor="middle"),
     )
 
 

@@ -214,7 +214,7 @@ def curves(run: Run, metric: str) -> tuple[tuple, list[dict]]:
 
     While a large analysis runs they are drawn anew only now and then, so that looking on does not cost what the workers need.
     """
-    key = (run.pk, metric)
+    key = (run.pk, run.started_at, metric)
     done = tuple(run.trials.exclude(strategy=FULL_MODEL).order_by("pk").values_list("round_number", flat=True))
     mark = (metric, hash(done))
     begun = time.monotonic()

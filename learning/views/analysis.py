@@ -209,6 +209,7 @@ def _comparison(request: HttpRequest, runs: list[Run]) -> dict:
     return {
         "report": shown | {"metrics": [(name, metric_label(name)) for name in shared]},
         "data_sets": found["runs"],
+        "one_project": len({run.project_id for run in runs}) < len(runs),
         "unfinished": not all(Run.Status(run.status).is_over for run in runs),
         **report_page.methods(shown, None),
     }

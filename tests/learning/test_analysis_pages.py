@@ -11,7 +11,7 @@ from django.test import TestCase
 from django.urls import reverse
 
 from learning import actions, engine
-from learning.analysis import pages, report_page
+from learning.analysis import pages, report, report_page
 from learning.models import Run, Trial
 from learning.phases import Phase
 from projects.models import Label, Membership, Project, Role
@@ -20,6 +20,14 @@ from tests.learning.test_analysis import started, work
 
 pytestmark = pytest.mark.django_db
 PLAN = {"strategies": ["random", "margin", "entropy"], "batch_sizes": [10, 25], "learner": "naive_bayes"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Tests are rolled back and use the same ids again, which a real database never does."""
+    pages._kept.clear()
+    pages.results._kept.clear()
+    report._kept.clear()
 
 
 @pytest.fixture
@@ -159,13 +167,11 @@ def test_the_curves_grow_with_every_committed_round(data, browse, viewer):
 
 def test_the_band_is_the_interval_of_the_report(done):
     """While it runs and when it is over a reader sees the same mean and the same corrected interval."""
-    from learning.analysis.report import statistics
-
     frame = pages.results.rounds(done)
     rows = frame[(frame["strategy"] == "margin") & (frame["batch_size"] == 10)]
     ratio = pages.overlap(2)[0]
     curve = pages._curve("margin", 1, rows, "accuracy", ratio)
-    cell = next(c for c in statistics(done)["cells"] if c["batch_size"] == 10)
+    cell = next(c for c in report.statistics(done)["cells"] if c["batch_size"] == 10)
     reported = next(row for row in cell["strategies"] if row["name"] == "margin")["curve"]
     assert curve.x == cell["grid"] and curve.mean == pytest.approx(reported["mean"])
     # The report cuts intervals at 1 and knows the exact sizes of the splits; two halves overlap by one to one in both.
@@ -367,7 +373,14 @@ def test_analyses_of_several_projects_are_ranked(done, elsewhere, browse, viewer
     page = browse(viewer).get(url, {"run": [done.pk, elsewhere.pk]})
     text = text_of(page)
     assert "Over 2 data sets" in text and "critical difference" in text and "Other questions" in text
-    assert "Only 2 data sets: at least 5 are advised" in text
+    assert "Only 2 data sets: at least 5 are advised" in text and "of the same project" not in text
+
+
+def test_two_analyses_of_one_project_are_no_two_data_sets(data, browse, viewer):
+    plan = PLAN | {"strategies": ["random", "margin"], "batch_sizes": [25]}
+    runs = [work(started(data, **plan, random_state=state)) for state in (1, 2)]
+    text = text_of(browse(viewer).get(reverse("analysis-compare"), {"run": [run.pk for run in runs]}))
+    assert "one data set cannot count twice" in text
 
 
 def test_who_may_not_see_one_of_them_sees_no_comparison(done, elsewhere, browse, viewer):
