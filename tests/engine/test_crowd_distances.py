@@ -118,6 +118,17 @@ def test_the_interval_of_spans_is_about_texts():
     assert found.high - found.low > 2 * (more.high - more.low) > 0
 
 
+def test_twice_the_text_is_not_twice_the_evidence():
+    lengths, answers = random_spans(7)
+    doubled = {
+        (item, person): spans + [(start + lengths[item], end + lengths[item], label) for start, end, label in spans]
+        for (item, person), spans in answers.items()
+    }
+    once = span_alpha(spans_of(lengths, answers), draws=300)
+    twice = span_alpha(spans_of([2 * length for length in lengths], doubled), draws=300)
+    assert twice.high - twice.low == pytest.approx(once.high - once.low, rel=0.15)
+
+
 def test_equal_spans_are_matches():
     one, other = [(0, 3, 0), (5, 8, 1), (5, 8, 1)], [(0, 3, 0), (5, 8, 2)]  # a span given twice counts once
     found = span_f1(spans_of([10, 10], {(0, 0): one, (0, 1): other, (1, 0): [(0, 1, 0)]}))

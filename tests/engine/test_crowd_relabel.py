@@ -39,6 +39,14 @@ def test_scores_by_hand():
     assert found.order()[:2].tolist() == [3, 5]  # the person of no worth and no help of the model; then the unsure new item
 
 
+def test_who_answers_alone_is_trusted_as_the_others_are():
+    # A fourth person answers items that nobody else does, and a fifth nothing at all.
+    items, people, values = np.append(ITEMS, [4, 5]), np.append(PEOPLE, [3, 3]), np.append(VALUES, [0, 1])
+    found = relabel_scores(items, people, values, PROBA, n_annotators=5)
+    agrees = np.mean([4 / 5, 4 / 5, 2 / 4])
+    assert found.annotator_weights[3:] == pytest.approx([1 - (1 - agrees) / (1 - 2 / 3)] * 2)
+
+
 def test_disagreement_is_asked_again_and_agreement_is_not():
     items = np.repeat(np.arange(6), 2)
     people = np.tile([0, 1], 6)
@@ -56,8 +64,8 @@ def test_with_one_answer_each_the_model_decides():
     found = relabel_scores(items, people, values, proba, n_annotators=1)
     assert found.agreement == pytest.approx(np.sqrt(3 / 4)) and found.model_weight == 1
     assert found.order()[0] == 4 and found.quality[2] < found.quality[0]
-    untrained = relabel_scores(items, people, values, np.full((5, 3), 1 / 3), n_annotators=1)
-    assert untrained.consensus[:4].tolist() == [0, 1, 0, 1]  # nobody contradicts the answers
+    untrained = relabel_scores(items, people, values + 1, np.full((5, 3), 1 / 3), n_annotators=1)
+    assert untrained.consensus[:4].tolist() == [1, 2, 1, 2]  # nobody contradicts the answers
     none = relabel_scores(items[:0], people[:0], values[:0], proba, n_annotators=1)
     assert none.order()[0] == 4 and none.consensus.tolist() == [0, 1, 1, 1, 0]
 
