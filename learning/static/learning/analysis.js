@@ -25,6 +25,7 @@ function reading(before) {
 
 let restore = null;
 document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.target.id.startsWith("report")) return; // of another part of the page
   if (event.detail.target.id === "report-body") restore = reading(event.detail.target);
   // Logged out meanwhile: to the login page, not the login into the report.
   if (!new URL(event.detail.xhr.responseURL).pathname.endsWith("/report/")) {
