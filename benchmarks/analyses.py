@@ -33,7 +33,7 @@ from server import Server  # noqa: E402
 STRATEGIES = ["random", "least_confidence", "margin", "entropy", "k_center", "badge"]
 SETS = {  # kind, columns, batch sizes, seed size, most labels
     "banking77": ("text", {"text_column": "text", "label_column": "label"}, [25, 100], 154, 1154),
-    "mnist_5k": ("image", {"file_column": "file", "label_column": "label"}, [25, 100], 50, 550),
+    "mnist_5k": ("image", {}, [25, 100], 50, 550),
     "mammography": ("table", {"label_column": "label"}, [25, 100], 100, 600),
 }
 

@@ -1,5 +1,6 @@
 """`manage.py work`: one RQ worker for the queues of ALAMBIC; run as many as there are cores, on as many machines as you like."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -28,7 +29,8 @@ class Command(BaseCommand):
             def handle_warm_shutdown_request(self) -> None:
                 super().handle_warm_shutdown_request()
                 if self.horse_pid:
-                    os.kill(self.horse_pid, signal.SIGTERM)
+                    with contextlib.suppress(ProcessLookupError):  # it has ended this very moment
+                        os.kill(self.horse_pid, signal.SIGTERM)
 
             def setup_work_horse_signals(self) -> None:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
