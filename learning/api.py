@@ -15,7 +15,7 @@ from rest_framework.routers import SimpleRouter
 from alambic_site.api import Conflict
 from learning import actions, downloads, reports
 from learning.access import access_run, visible_runs
-from learning.analysis import results
+from learning.analysis import estimating, results
 from learning.analysis.report import UnknownMetric, analysis_report, compare
 from learning.configuration import ConfigurationError
 from learning.labeling import actions as labeling
@@ -106,6 +106,11 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: int) -> Response:
         return self._control(actions.start_run)
+
+    @_controls("Of a draft of an analysis: measure how long it will take; the answer comes in `estimate`")
+    @action(detail=True, methods=["post"])
+    def measure(self, request: Request, pk: int) -> Response:
+        return self._control(estimating.measure_draft)
 
     @_controls("Of a labelling run: write the labels that its checks allow")
     @action(detail=True, methods=["post"])

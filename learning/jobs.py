@@ -7,6 +7,8 @@ import traceback
 from django.db import transaction
 
 from learning.actions import fail_run
+from learning.analysis.measure import measure as measured
+from learning.analysis.measure import plan_key
 from learning.analysis.worker import Analyst, Yield, fail_trial
 from learning.configuration import EngineError
 from learning.dispatch import wake_and_enqueue, work_waits
@@ -73,6 +75,27 @@ def analyse_here(trial_id: int, gives_way=lambda: False) -> None:
             except (leases.LeaseLost, StalePhase):
                 return
         leases.release(trial, token)
+
+
+def measure(run_id: int) -> None:
+    """How long a draft of an analysis will take. A second job for the same plan finds the answer and leaves."""
+    os.nice(10)
+    measure_here(run_id)
+
+
+def measure_here(run_id: int) -> None:
+    run = Run.objects.select_related("project").filter(pk=run_id, kind=Run.Kind.ANALYSIS, status=Run.Status.DRAFT).first()
+    if run is None:
+        return
+    key = plan_key(run.project, run.configuration)
+    if run.estimate.get("plan") == key and not run.estimate.get("error"):
+        return
+    try:
+        estimate = measured(run.project, run.configuration)
+    except Exception as error:  # noqa: BLE001 - shown beside the plan, which can be started without an estimate
+        logger.exception("the plan of run %s could not be measured", run_id)
+        estimate = {"error": _in_words(error)}
+    Run.objects.filter(pk=run_id, status=Run.Status.DRAFT).update(estimate=estimate | {"plan": key})
 
 
 def _fail(trial_id: int, token: str, error: Exception) -> None:

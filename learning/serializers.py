@@ -34,13 +34,16 @@ class RunSerializer(serializers.ModelSerializer):
     detail = serializers.SerializerMethodField(help_text="What the phase waits for or works on, in words.")
     progress = serializers.SerializerMethodField()
     score = serializers.SerializerMethodField(help_text="The latest score with its 95 % interval; null before there is one.")
+    estimate = serializers.SerializerMethodField(
+        help_text="Of an analysis: how many seconds it will take on one worker, and from what was measured; null before that."
+    )
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
 
     class Meta:
         model = Run
         fields = [
             "id", "project", "kind", "name", "status", "phase", "phase_since", "detail", "progress", "score", "stop_reason",
-            "error", "configuration", "created_by", "created_at", "started_at", "finished_at",
+            "error", "configuration", "estimate", "created_by", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -53,6 +56,10 @@ class RunSerializer(serializers.ModelSerializer):
 
     def get_phase(self, run: Run) -> str:
         return self._facts(run)["phase"]
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_estimate(self, run: Run) -> dict | None:
+        return run.estimate or None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_phase_since(self, run: Run) -> str | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import analysis, distilling, forms, labeling, results
+from learning.views import analysis, analysis_form, distilling, forms, labeling, results
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -18,8 +18,11 @@ urlpatterns = [
     path("distilling/<int:run_id>/report/", analysis.report, name="analysis-report"),
     path("distilling/<int:run_id>/trials/<int:trial_id>/", analysis.trial, name="trial"),
     path("distilling/<int:run_id>/trials/<int:trial_id>/retry/", analysis.retry, name="trial-retry"),
+    path("distilling/<int:run_id>/estimate/", analysis_form.estimate, name="run-estimate"),
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),
     path("projects/<int:project_id>/runs/new/forecast/", forms.run_forecast, name="run-forecast"),
+    path("projects/<int:project_id>/analyses/new/", analysis_form.analysis_new, name="analysis-new"),
+    path("projects/<int:project_id>/analyses/new/forecast/", analysis_form.analysis_forecast, name="analysis-forecast"),
 ]

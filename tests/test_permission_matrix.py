@@ -130,6 +130,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("labeling-accept", "POST"): page(MANAGER, 302),
     ("labeling-undo", "GET"): READ_ONLY,
     ("labeling-undo", "POST"): page(MANAGER, 302),
+    ("run-estimate", "GET"): page(VIEWER, 302),  # to the run, which is no analysis
+    ("run-estimate", "POST"): page(MANAGER, 302),
     ("run-action", "GET"): READ_ONLY,
     ("run-action", "POST"): page(MANAGER, 302),
     ("runs", "GET"): page(VIEWER),
@@ -138,6 +140,10 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("run-new", "POST"): page(MANAGER, LET_IN),
     ("run-forecast", "GET"): READ_ONLY,
     ("run-forecast", "POST"): page(MANAGER),
+    ("analysis-new", "GET"): page(MANAGER),
+    ("analysis-new", "POST"): page(MANAGER, LET_IN),
+    ("analysis-forecast", "GET"): READ_ONLY,
+    ("analysis-forecast", "POST"): page(MANAGER),
     # REST
     ("api-token", "POST"): (OPEN, {"username": "viewer", "password": "secret"}),
     ("api-schema", "GET"): OPEN,
@@ -179,6 +185,7 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-run-data", "GET"): rest(VIEWER),
     ("api-run-trials", "GET"): rest(VIEWER, 409),
     ("api-run-model", "GET"): rest(VIEWER, LET_IN),
+    ("api-run-measure", "POST"): rest(MANAGER, 409),
     ("api-run-accept", "POST"): rest(MANAGER, 409),
     ("api-run-undo", "POST"): rest(MANAGER, 409),
     ("api-run-pause", "POST"): rest(MANAGER, 409),
