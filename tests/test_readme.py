@@ -26,12 +26,12 @@ def test_every_setting_is_in_the_readme_and_nothing_else():
 
 def test_every_make_command_of_the_docs_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         named = set(re.findall(r"(?:^    |`)(?:[A-Z_]+=\S+ )*make ([a-z]+)", path.read_text(), flags=re.M))
         assert named <= targets, path.name
 
 
 def test_every_link_of_the_docs_leads_somewhere():
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"

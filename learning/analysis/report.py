@@ -9,12 +9,20 @@ import pandas as pd
 from learning import engine
 from learning.analysis import results
 from learning.analysis.settings import BASELINE
+from learning.engine import evaluation
+from learning.engine.evaluation.curves import DATA_SET
 from learning.models import Run
 from learning.state import live
 
 _KEEP = 16
 # What a report says follows from the rounds that are committed; sliders and refreshes ask for the same ones again and again.
 _kept: "OrderedDict[tuple, dict]" = OrderedDict()
+
+
+def forget() -> None:
+    """See `results.forget`."""
+    _kept.clear()
+    results.forget()
 
 
 class UnknownMetric(ValueError):
@@ -45,8 +53,6 @@ def analysis_report(run: Run, metric: str | None = None, target: float | None = 
 
 def statistics(run: Run, metric: str | None = None, target: float | None = None) -> dict[str, Any]:
     """`engine.evaluation.report` of one run."""
-    from learning.engine import evaluation
-
     metric = _measured([run], metric)
     done = tuple(run.trials.order_by("pk").values_list("round_number", flat=True))
     key = (run.pk, hash(done), metric, target)
@@ -68,7 +74,6 @@ def statistics(run: Run, metric: str | None = None, target: float | None = None)
 
 def compare(runs: Sequence[Run], metric: str | None = None, target: float | None = None) -> dict[str, Any]:
     """Several analyses as data sets of one: their strategies' mean ranks say what holds beyond one data set."""
-    from learning.engine import evaluation
 
     metric = _measured(runs, metric)
     titles = [run.project.name for run in runs]
@@ -77,9 +82,17 @@ def compare(runs: Sequence[Run], metric: str | None = None, target: float | None
         results.with_facets(run, results.rounds(run)).assign(dataset=title) for run, title in zip(runs, titles, strict=True)
     ]
     frame = pd.concat(frames, ignore_index=True)
+    # By the facet that the curves have: what belongs to the data set stands first.
+    found = [_ceilings(run, metric) for run in runs]
+    ceilings = {
+        ((DATA_SET, title), *facet): scores
+        for title, of_run in zip(titles, found, strict=True)
+        for facet, scores in of_run.items()
+    }
+    curves = evaluation.curves_from_frame(frame)
     return {
         "runs": [{"run": run.pk, "name": str(run), "dataset": title} for run, title in zip(runs, titles, strict=True)],
-        "results": evaluation.report(evaluation.curves_from_frame(frame), metric, baseline=_baseline(runs[0]), target=target),
+        "results": evaluation.report(curves, metric, baseline=_baseline(runs[0]), target=target, ceilings=ceilings),
     }
 
 

@@ -17,8 +17,15 @@ from projects import leases
 
 _KEEP_RUNS = 4
 _kept: "OrderedDict[int, _Rounds]" = OrderedDict()
+_pools: dict[int, int] = {}
 _CELL = ("pk", "strategy", "batch_size", "learner", "features", "fold", "repeat")
 _NOW = ("phase", "round_number", "n_labeled", "worker", "heartbeat_at", "error")
+
+
+def forget() -> None:
+    """What is kept of earlier runs: for tests, whose runs are rolled back and whose ids come again."""
+    _kept.clear()
+    _pools.clear()
 
 
 @dataclass
@@ -119,9 +126,12 @@ class TrialNow:
 
 
 def grid(run: Run) -> list[TrialNow]:
-    """Every trial as it is now, in the order of the plan. Two queries."""
-    facts = AnalysisFacts(run.project, tuple(run.configuration["datasets"]))
-    n_pool = counts_of(facts, run.configuration)["n_pool"]
+    """Every trial as it is now, in the order of the plan. One query, and once per run the counts of its items."""
+    if (n_pool := _pools.get(run.pk)) is None:
+        facts = AnalysisFacts(run.project, tuple(run.configuration["datasets"]))
+        n_pool = counts_of(facts, run.configuration)["n_pool"]
+        if run.started_at:  # from here on it does not change by more than progress bars care about
+            _pools[run.pk] = n_pool
     return [
         TrialNow(*cell, state=_state(run, phase, worker), rounds=done, share=_share(run, cell, phase, done, n_pool), error=error)
         for *cell, phase, done, _, worker, _, error in run.trials.order_by("pk").values_list(*_CELL, *_NOW)

@@ -92,7 +92,10 @@ class Selection:
     weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "positions", np.asarray(self.positions, dtype=np.int64))
+        positions = np.asarray(self.positions)
+        if len(positions) and positions.dtype.kind not in "iu":  # 3.7 would become 3, another item
+            raise EngineError(f"The positions of a selection must be whole numbers; got an array of {positions.dtype}.")
+        object.__setattr__(self, "positions", positions.astype(np.int64))
         if self.is_random is None:
             object.__setattr__(self, "is_random", np.zeros(len(self.positions), dtype=bool))
 

@@ -87,9 +87,9 @@ def top(scores: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
 
 def _log_weights(mode: str, scores: np.ndarray, beta: float, lowest: float | None, rng: np.random.Generator) -> np.ndarray:
     if mode == "rank":
-        return -beta * np.log(ranks(scores, rng))
+        return np.maximum(-beta * np.log(ranks(scores, rng)), -700.0)  # e^-745 is zero: every item keeps a chance
     if mode == "power":
-        return beta * np.log(positive(scores, lowest))
+        return np.maximum(beta * np.log(positive(scores, lowest)), -700.0)
     scores = np.clip(scores, -1e300, 1e300)
     return np.maximum(beta * (scores - scores.max()), -700.0)
 

@@ -108,8 +108,8 @@ def _misfit(selection: Selection, m: int) -> str:
             return f"returned {name} of shape {np.shape(given)} where ({length},) fits"
     if selection.probability is not None:
         known = np.asarray(selection.probability)[~np.isnan(selection.probability)]
-        if np.any((known < 0) | (known > 1)):
-            return "returned a probability that is not between 0 and 1"
+        if np.any((known <= 0) | (known > 1)):
+            return "returned a probability that is not above 0 and at most 1"
     return ""
 
 
