@@ -7,62 +7,100 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotation', '0003_predictions_and_promises'),
-        ('projects', '0002_team'),
+        ("annotation", "0003_predictions_and_promises"),
+        ("projects", "0002_team"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='annotation',
-            name='gold',
-            field=models.BooleanField(db_default=False, default=False, help_text='Its answer was known beforehand, to see how good the answers are.'),
+            model_name="annotation",
+            name="gold",
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="Its answer was known beforehand, to see how good the answers are."
+            ),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='guidelines',
-            field=models.PositiveIntegerField(help_text='The version of the guidelines.', null=True),
+            model_name="annotation",
+            name="guidelines",
+            field=models.PositiveIntegerField(help_text="The version of the guidelines.", null=True),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='suggestion',
-            field=models.BigIntegerField(help_text='The label that the page suggested; null: none was shown.', null=True),
+            model_name="annotation",
+            name="suggestion",
+            field=models.BigIntegerField(help_text="The label that the page suggested; null: none was shown.", null=True),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='comment',
-            field=models.TextField(blank=True, db_default='', help_text='Of whoever settled it, for those who answered.'),
+            model_name="verdict",
+            name="comment",
+            field=models.TextField(blank=True, db_default="", help_text="Of whoever settled it, for those who answered."),
         ),
         migrations.AlterField(
-            model_name='query',
-            name='purpose',
-            field=models.CharField(choices=[('seed', 'Seed: drawn at random, so that the learner can start'), ('test', 'Test: drawn at random, to measure the learner; it never learns from it'), ('query', 'Query: chosen by the strategy'), ('review', 'Another opinion: people or the model disagree about it'), ('random', 'Exploration: drawn at random, to compare the strategy with chance'), ('check', 'Check: drawn at random, to prove the accuracy of automatic labels')], max_length=10),
+            model_name="query",
+            name="purpose",
+            field=models.CharField(
+                choices=[
+                    ("seed", "Seed: drawn at random, so that the learner can start"),
+                    ("test", "Test: drawn at random, to measure the learner; it never learns from it"),
+                    ("query", "Query: chosen by the strategy"),
+                    ("review", "Another opinion: people or the model disagree about it"),
+                    ("random", "Exploration: drawn at random, to compare the strategy with chance"),
+                    ("check", "Check: drawn at random, to prove the accuracy of automatic labels"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.CreateModel(
-            name='Gold',
+            name="Gold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('item', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='gold', to='projects.item')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='golds', to='projects.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.JSONField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_by",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL),
+                ),
+                (
+                    "item",
+                    models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="gold", to="projects.item"),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="golds", to="projects.project"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reservation',
+            name="Reservation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reservations', to='projects.item')),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reservations', to='projects.project')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reservations', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="reservations", to="projects.item"
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reservations",
+                        to="projects.project",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="reservations", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['project', 'user'], name='annotation__project_db6e13_idx')],
-                'constraints': [models.UniqueConstraint(fields=('item', 'user'), name='item_reserved_once_per_person')],
+                "indexes": [models.Index(fields=["project", "user"], name="annotation__project_db6e13_idx")],
+                "constraints": [models.UniqueConstraint(fields=("item", "user"), name="item_reserved_once_per_person")],
             },
         ),
     ]

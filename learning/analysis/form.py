@@ -56,8 +56,8 @@ class AnalysisForm(forms.Form):
 
     name = forms.CharField(max_length=120, required=False, help_text="For the lists; leave it empty for a number.")
 
-    def __init__(self, project: Project, *args, configuration: dict | None = None, **kwargs) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+    def __init__(self, project: Project, data: Any = None, *, configuration: dict | None = None, **kwargs) -> None:
+        super().__init__(_with_another_row(data), label_suffix="", **kwargs)
         self.project = project
         self.start_from = suggest(project) | (configuration or {})
         self.configuration: dict | None = None
@@ -116,12 +116,8 @@ class AnalysisForm(forms.Form):
                     self._add(f"{stem}.{i}.{parameter.name}", _field_of(parameter), value)
 
     def _n_rows(self, stem: str, shown: int) -> int:
-        """As many as the page had that was sent, and one more of what `again` asks for."""
-        if not self.is_bound:
-            return shown
-        sent = str(self.data.get(f"{stem}.rows", ""))
-        n = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 4 else 1
-        return min(max(n, 1) + (self.data.get("again") == stem), MOST_ROWS)
+        """As many as the page has."""
+        return _sent_rows(self.data, stem) if self.is_bound else shown
 
     def _add_numbers(self) -> None:
         text = forms.CharField(
@@ -299,8 +295,10 @@ class AnalysisForm(forms.Form):
         families: dict[str, list[dict]] = {}
         for entry in self.entries(section):
             families.setdefault(getattr(entry, "family", ""), []).append(self._option(section, entry))
+        # What all others are compared with stands above them.
+        shown = sorted(families.items(), key=lambda family: not any(option["baseline"] for option in family[1]))
         of_all = f"{section}.{self.entries(section)[0].name}.rows" if self.entries(section) else ""
-        return {"name": section, "families": list(families.items()), "errors": self.errors.get(of_all, [])}
+        return {"name": section, "families": shown, "errors": self.errors.get(of_all, [])}
 
     def _option(self, section: str, entry: type) -> dict:
         stem, n_rows = f"{section}.{entry.name}", self._rows_of(section, entry)
@@ -309,7 +307,7 @@ class AnalysisForm(forms.Form):
                 "switch": self[f"{stem}.{i}"],
                 "fields": [self[f"{stem}.{i}.{parameter.name}"] for parameter in entry.parameters],
                 "again": i > 0,
-                "new": self.only_adds_a_row and self.data.get("again") == stem and i == n_rows - 1,
+                "new": self.data.get("again") == stem and i == n_rows - 1,
             }
             for i in range(n_rows)
         ]
@@ -318,7 +316,6 @@ class AnalysisForm(forms.Form):
             "label": entry.label,
             "help": entry.help,
             "rows_field": self[f"{stem}.rows"],
-            "n_rows": n_rows,
             "rows": rows,
             "batch_aware": section == "strategies" and _batch_aware(entry),
             "baseline": section == "strategies" and entry.name == BASELINE,
@@ -357,7 +354,30 @@ class AnalysisForm(forms.Form):
         section, *rest = name.split(".")
         if section in REGISTRIES and len(rest) == 3:
             return f"{self.fields[f'{section}.{rest[0]}.{rest[1]}'].label}: {self.fields[name].label}"
-        return str(self[name].label)
+        return "Items without a label" if name == "leave_out" else str(self[name].label)
+
+
+def _sent_rows(data: Mapping[str, Any], stem: str) -> int:
+    sent = str(data.get(f"{stem}.rows", ""))
+    n = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 4 else 1
+    return min(max(n, 1), MOST_ROWS)
+
+
+def _with_another_row(data: Any) -> Any:
+    """What was sent, and where it asks for `again=strategies.margin` one more row of it, ticked, as the last one stands."""
+    stem = data.get("again") if data else None
+    if not stem:
+        return data
+    n = _sent_rows(data, stem)
+    if n >= MOST_ROWS:
+        return data
+    last, new = f"{stem}.{n - 1}", f"{stem}.{n}"
+    more = data.copy()
+    for key in data:
+        if key.startswith(f"{last}."):
+            more[new + key.removeprefix(last)] = data[key]
+    more[new], more[f"{stem}.rows"] = "on", n + 1
+    return more
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:

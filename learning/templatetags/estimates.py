@@ -14,11 +14,11 @@ def estimate_of(run: Run) -> dict:
     """See `learning.analysis.estimating.state`; with the costliest combinations first."""
     found = estimating.state(run)
     if found["state"] == "done":
-        most = max((part["seconds"] for part in found["parts"]), default=0)
-        parts = [
-            part | {"facet": facet_name(run, part["learner"], part["features"]), "share": part["seconds"] / most if most else 0}
-            for part in sorted(found["parts"], key=lambda part: -part["seconds"])
-        ]
+        parts = [part | {"facet": facet_name(run, part["learner"], part["features"])} for part in found["parts"]]
+        parts.append({"strategy": "Preparing the features", "seconds": found["preparing"], "measured": True})
+        parts.sort(key=lambda part: -part["seconds"])
+        most = max(parts[0]["seconds"], 0.01)
+        parts = [part | {"share": part["seconds"] / most} for part in parts]
         found = found | {"parts": parts}
     return found
 

@@ -135,12 +135,16 @@ def test_strategies_are_taken_with_their_own_settings(browse, manager, url, data
 
 
 def test_one_more_row_of_a_strategy_is_given_without_a_complaint_and_nothing_typed_is_lost(browse, manager, url, data):
-    sent = only(data, "margin", again="strategies.margin", folds="none", name="my plan")
-    response = posted(browse(manager), url, sent)
-    page = response.content.decode()
+    sent = only(data, "margin", folds="none", name="my plan", **{"strategies.margin.0.batch_mode": "top"})
+    response = posted(browse(manager), url, sent | {"again": "strategies.margin"})
+    page, form = response.content.decode(), response.context["form"]
     assert response.status_code == 200 and not Run.objects.exists()
-    assert 'name="strategies.margin.1"' in page and 'value="my plan"' in page and 'value="none"' in page
-    assert 'id="problems"' not in page
+    assert 'value="my plan"' in page and 'value="none"' in page and 'id="problems"' not in page
+    new = {name: form[name].value() or "" for name in form.fields if name.startswith("strategies.margin.1")}
+    assert new["strategies.margin.1"] is True and new["strategies.margin.1.batch_mode"] == "top"
+    assert 'name="strategies.margin.rows" value="2"' in page
+    response = posted(browse(manager), url, sent | new | {"strategies.margin.rows": 2, "again": "strategies.margin"})
+    assert 'name="strategies.margin.2"' in response.content.decode()
 
 
 def test_the_same_strategy_twice_with_other_settings(browse, manager, url, data):

@@ -18,7 +18,11 @@ function show() {
 }
 
 form.addEventListener("change", show);
-document.body.addEventListener("htmx:afterSettle", show);
+// One more row came: it is ticked, so what the form means has changed.
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  show();
+  if (event.detail.elt.classList.contains("entry")) form.dispatchEvent(new Event("change"));
+});
 show();
 
 // A message is useless inside a closed fold.
