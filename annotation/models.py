@@ -15,12 +15,13 @@ class Purpose(models.TextChoices):
     QUERY = "query", "Query: chosen by the strategy"
     REVIEW = "review", "Another opinion: people or the model disagree about it"
     RANDOM = "random", "Exploration: drawn at random, to compare the strategy with chance"
+    PLAIN = "plain", "In order: no learner has been started yet"
     CHECK = "check", "Check: drawn at random, to prove the accuracy of automatic labels"
 
     @property
     def priority(self) -> int:
         """Lower is served first: the learner cannot start without its seed, nor be measured without its test items."""
-        return {"seed": 0, "test": 1, "check": 2, "query": 3, "random": 3, "review": 4}[self.value]
+        return {"seed": 0, "test": 1, "check": 2, "query": 3, "random": 3, "plain": 3, "review": 4}[self.value]
 
 
 class Query(models.Model):
@@ -40,7 +41,8 @@ class Query(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queries")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="queries")
-    trial = models.ForeignKey("learning.Trial", on_delete=models.CASCADE, related_name="queries", db_index=False)
+    # Null: no learner asks, the project's own order does (before its first run).
+    trial = models.ForeignKey("learning.Trial", null=True, on_delete=models.CASCADE, related_name="queries", db_index=False)
     round_number = models.PositiveIntegerField(help_text="The round that asked; 0 for seed and test.")
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     strategy = models.CharField(max_length=60, blank=True)
@@ -60,7 +62,10 @@ class Query(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["trial", "item"], name="item_once_per_trial")]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "item"], name="item_once_per_trial"),
+            models.UniqueConstraint(fields=["item"], condition=models.Q(trial=None), name="item_once_without_a_trial"),
+        ]
         indexes = [
             models.Index(fields=["project", "order", "id"], condition=models.Q(status="open"), name="open_queries"),
             models.Index(fields=["trial", "round_number", "status"]),
@@ -145,6 +150,9 @@ class Gold(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="golds")
     item = models.OneToOneField(Item, on_delete=models.CASCADE, related_name="gold")
     value = models.JSONField()
+    training = models.BooleanField(
+        default=False, db_default=False, help_text="Shown to new annotators with its answer; never mixed in among the others."
+    )
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
 

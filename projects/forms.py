@@ -3,9 +3,14 @@
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
+from projects.consensus_rules import rule_choices
 from projects.models import Membership, Modality, Project, Role, User
 from projects.task_types import task_choices
 
+# How a team works together in the project: settings that a new project need not think about.
+TEAM_FIELDS = [
+    "overlap", "plain_order", "consensus", "hide_names", "show_suggestions", "gold_share", "message",
+]  # fmt: skip
 _GUIDELINES_HELP = "What each label means, with examples, and what to do in doubt. Markdown; shown beside every item."
 _PER_ITEM_HELP = "1: nobody ever gets an item that somebody else has. More: that many people answer each item."
 
@@ -15,18 +20,42 @@ class ProjectForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "description", "guidelines", "annotators_per_item"]
-        widgets = {"description": forms.TextInput, "guidelines": forms.Textarea(attrs={"rows": 12})}
-        labels = {"annotators_per_item": "People per item"}
+        fields = ["name", "description", "guidelines", "annotators_per_item", *TEAM_FIELDS]
+        widgets = {"description": forms.TextInput, "guidelines": forms.Textarea(attrs={"rows": 12}), "message": forms.TextInput}
+        labels = {
+            "annotators_per_item": "People per item",
+            "overlap": "Share of items with so many people",
+            "plain_order": "Before the first run",
+            "consensus": "How several answers become one",
+            "hide_names": "Hide names from reviewers",
+            "show_suggestions": "Show the model's suggestion",
+            "gold_share": "Share of gold items",
+            "message": "Message to everybody who labels",
+        }
         help_texts = {
             "description": "One line for the list of projects. May stay empty.",
             "guidelines": _GUIDELINES_HELP,
             "annotators_per_item": _PER_ITEM_HELP + " A change holds for items that are asked from now on.",
         }
 
+    consensus = forms.ChoiceField(required=False, choices=rule_choices, label=Meta.labels["consensus"])
+
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["annotators_per_item"].widget.attrs.update(min=1, max=20)
+        for name, field in self.fields.items():
+            if name in TEAM_FIELDS:
+                field.required = False
+        for name in {"overlap", "gold_share"} & set(self.fields):
+            self.fields[name].widget.attrs.update(min=0, max=1, step="any")
+
+    def clean(self) -> dict:
+        """What was left empty stays as it is."""
+        found = super().clean()
+        for name in TEAM_FIELDS:
+            if name in self.fields and name != "message" and found.get(name) in (None, ""):
+                found[name] = getattr(self.instance, name)
+        return found
 
 
 class NewProjectForm(ProjectForm):
@@ -46,6 +75,8 @@ class NewProjectForm(ProjectForm):
             "guidelines": _GUIDELINES_HELP + " You can write it later.",
             "annotators_per_item": _PER_ITEM_HELP,
         }
+
+    consensus = None
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

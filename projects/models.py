@@ -66,11 +66,19 @@ class Project(models.Model):
     show_suggestions = models.BooleanField(
         default=False, help_text="Annotators see what the model says. It makes them agree with it, so it is off by default."
     )
+    plain_order = models.CharField(
+        max_length=10,
+        default="import",
+        choices=[("import", "In import order"), ("random", "In random order"), ("none", "Nothing is served")],
+        help_text="What people label before the first run is started.",
+    )
     gold_share = models.FloatField(
         default=0.0,
         validators=[MinValueValidator(0), MaxValueValidator(0.5)],
         help_text="The share of everybody's items whose answer is known already, mixed in unseen, to see how good answers are.",
     )
+    # What a new annotator does before real work: {"shown": 5, "test": 10, "pass_mark": 0.8}; empty: nothing.
+    training = models.JSONField(default=dict, blank=True)
     message = models.CharField(max_length=500, blank=True, help_text="Shown to everybody who labels, until it is changed.")
     is_demo = models.BooleanField(default=False, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -90,6 +98,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ANNOTATOR)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Gets no new items while it is set.")
+    # Tags that a manager gives: items that ask for one of them go to those who have it.
+    skills = models.JSONField(default=list, blank=True)
+    qualified_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Passed the project's test.")
     # What she is told by e-mail: names of projects/notices.py. What cannot be known is none.
     notices = models.JSONField(default=list, blank=True)
 

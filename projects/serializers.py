@@ -2,6 +2,8 @@
 
 from rest_framework import serializers
 
+from projects.consensus_rules import rule_choices
+from projects.forms import TEAM_FIELDS
 from projects.models import Dataset, Label, Membership, Project, Role
 from projects.task_types import task_choices
 
@@ -17,8 +19,8 @@ class ProjectSerializer(serializers.ModelSerializer):
     class Meta:
         model = Project
         fields = [
-            "id", "name", "description", "modality", "task", "guidelines", "annotators_per_item", "role", "items", "labeled",
-            "is_demo", "archived", "created_at",
+            "id", "name", "description", "modality", "task", "guidelines", "annotators_per_item", *TEAM_FIELDS, "role", "items",
+            "labeled", "is_demo", "archived", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -51,11 +53,12 @@ class NewProjectSerializer(serializers.ModelSerializer):
 
 
 class ProjectChangesSerializer(serializers.ModelSerializer):
+    consensus = serializers.ChoiceField(choices=rule_choices(), required=False)
     archived = serializers.BooleanField(required=False, help_text="true: nothing changes any more, all of it can be read.")
 
     class Meta:
         model = Project
-        fields = ["name", "description", "guidelines", "annotators_per_item", "archived"]
+        fields = ["name", "description", "guidelines", "annotators_per_item", *TEAM_FIELDS, "archived"]
 
 
 class MemberSerializer(serializers.ModelSerializer):
