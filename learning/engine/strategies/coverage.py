@@ -64,17 +64,10 @@ class ProbCover(Strategy):
     def _select(self, context: Context, size: int) -> Selection:
         rng = context.rng
         with one_thread():
-            covered = _some(context.derived.pool, MAX_COVERED, rng)
-            to_cover, rows = _unit_rows(context, covered), _unit_rows(context, context.candidates)
-            radius = self.settings["delta"] or pure_radius(_some(to_cover, _FOR_RADIUS, rng), max(2, context.n_classes), rng)
-            left = np.ones(len(to_cover), dtype=bool)
-            for part in _blocks(context.asked):
-                left &= ~(_squared_distances(_unit_rows(context, part), to_cover) <= radius**2).any(axis=0)
-            near = np.empty((len(rows), len(to_cover)), dtype=bool)
-            for part in _blocks(np.arange(len(rows))):
-                near[part] = _squared_distances(rows[part], to_cover) <= radius**2
-        gains = (near & left).sum(axis=1)
-        free = np.ones(len(rows), dtype=bool)
+            radius = self.settings["delta"] or _radius_of_the_pool(context)
+            left, near = self._balls(context, radius)
+        gains = _count(near[left])
+        free = np.ones(len(gains), dtype=bool)
         picks, values = [], []
         for _ in range(size):
             best = np.flatnonzero(free & (gains == gains[free].max()))
@@ -82,10 +75,51 @@ class ProbCover(Strategy):
             picks.append(pick)
             values.append(float(gains[pick]))
             free[pick] = False
-            new = np.flatnonzero(near[pick] & left)
+            new = np.flatnonzero(near[:, pick] & left)
             left[new] = False
-            gains = gains - near[:, new].sum(axis=1)
+            gains = gains - _count(near[new])
         return Selection(context.candidates[np.asarray(picks)], scores=np.asarray(values))
+
+    def _balls(self, context: Context, radius: float) -> tuple[np.ndarray, np.ndarray]:
+        """((u,) which items no ball holds yet, (u, m) which of them the ball of each candidate would hold)."""
+        pool, mentioned = context.derived.pool, np.concatenate([context.asked, context.candidates])
+        if len(pool) <= MAX_CANDIDATES and np.isin(mentioned, pool).all():  # all of it in memory, from round to round
+            kept = context.cache.get("balls")
+            if kept is None or kept[0] != radius:
+                rows = _unit_rows(context, pool)
+                kept = context.cache["balls"] = (radius, _within(rows, rows, radius))
+            within = kept[1]
+            places = np.searchsorted(pool, context.asked)
+            return ~within[places].any(axis=0), within[:, np.searchsorted(pool, context.candidates)]
+        to_cover = _unit_rows(context, _some(pool, MAX_COVERED, context.rng))
+        left = np.ones(len(to_cover), dtype=bool)
+        for part in _blocks(context.asked):
+            left &= ~_within(_unit_rows(context, part), to_cover, radius).any(axis=0)
+        return left, _within(to_cover, _unit_rows(context, context.candidates), radius)
+
+
+def _within(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
+    """(k, n) bool of rows of length one."""
+    near = np.empty((len(a), len(b)), dtype=bool)
+    for part in _blocks(np.arange(len(a))):
+        near[part] = _squared_distances(a[part], b) <= radius**2
+    return near
+
+
+def _count(chosen: np.ndarray) -> np.ndarray:
+    """(m,) how many of the rows (k, m) are true in each column."""
+    return np.add.reduce(chosen.view(np.uint8), axis=0, dtype=np.int32)
+
+
+def _radius_of_the_pool(context: Context) -> float:
+    """As in the paper a property of the data, found once; without a seed of its own, as whatever is derived from the pool."""
+    n_classes, derived = max(2, context.n_classes), context.derived
+
+    def found() -> np.ndarray:
+        rows = _unit_rows(context, derived.sample(_FOR_RADIUS))
+        return np.array([pure_radius(rows, n_classes, np.random.default_rng(0))])
+
+    return float(derived.get(f"pure_radius_{n_classes}", found)[0])
 
 
 def pure_radius(rows: np.ndarray, n_clusters: int, rng: np.random.Generator) -> float:

@@ -36,8 +36,9 @@ def mean_similarity(context: Context) -> np.ndarray:
 
 def _sum_of_unit_rows(X: Matrix, norms: np.ndarray, positions: np.ndarray) -> np.ndarray:
     total = np.zeros(X.shape[1])
-    for there, rows in row_blocks(X, positions, 1):
-        mine = norms[positions[there]]
+    everything = len(positions) == X.shape[0]  # positions are unique: reading all rows in order is cheaper than gathering them
+    for there, rows in row_blocks(X, None if everything else positions, 1):
+        mine = norms[there if everything else positions[there]]
         # In the features' precision within a block, which need then not be converted; in double precision over the blocks.
         weights = np.divide(1.0, mine, out=np.zeros(len(mine)), where=mine > 0).astype(X.dtype)
         total += rows.T @ weights

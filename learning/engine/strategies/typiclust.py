@@ -31,7 +31,10 @@ def cluster_pool(rows: np.ndarray, pool: np.ndarray, n_clusters: int, seed: int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows make fewer clusters than asked
         if len(pool) <= _EXACT_UP_TO:
-            return KMeans(n_clusters, n_init=1, max_iter=100, random_state=seed).fit_predict(_rows(rows, pool))
+            # In float64: sklearn's k-means++ goes there and back for every center of float32 rows.
+            return KMeans(n_clusters, n_init=1, max_iter=100, random_state=seed).fit_predict(
+                np.asarray(rows[pool], dtype=np.float64)
+            )
         means = MiniBatchKMeans(n_clusters, n_init=1, batch_size=4096, max_iter=30, random_state=seed, compute_labels=False)
         near = _rows(rows, sample)
         middle = near.mean(axis=0, dtype=np.float64).astype(np.float32)  # far from zero, float32 cannot tell rows apart
