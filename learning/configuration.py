@@ -148,7 +148,7 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
     if not isinstance(partial, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     errors: dict[str, list[str]] = {}
-    facts = ProjectFacts(project, _read_datasets(project, partial.get("datasets"), errors))
+    facts = ProjectFacts(project, read_datasets(project, partial.get("datasets"), errors))
     complete = _suggest(facts)
     if isinstance(partial.get("oracle"), str) and partial["oracle"] != complete["oracle"] and partial["oracle"] in ORACLES:
         complete = _suggest_for_oracle(facts, complete, partial["oracle"])
@@ -183,11 +183,12 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
     return complete
 
 
-def _read_datasets(project: Project, given: Any, errors: dict) -> tuple[int, ...]:
+def read_datasets(project: Project, given: Any, errors: dict) -> tuple[int, ...]:
+    """The ids of data sets that a plan names, ascending; none: all. What is none of the project's goes to the errors."""
     if not given:
         return ()
     finished = set(project.datasets.filter(status="finished").values_list("pk", flat=True))
-    if not isinstance(given, list) or not set(given) <= finished:
+    if not isinstance(given, list) or not all(isinstance(pk, int) and pk in finished for pk in given):
         errors["datasets"] = [
             f"Must be a list of imported data sets of this project; they are: {sorted(finished)}. Leave it empty for all."
         ]

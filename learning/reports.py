@@ -10,7 +10,7 @@ from learning.estimates import accuracy_of_queries
 from learning.labeling.facts import audit_facts
 from learning.metric_names import lower_is_better, metric_label
 from learning.models import ModelFile, Round, Run, Trial
-from learning.state import live, main_metric
+from learning.state import live, main_metric, report_head
 from projects.models import Label
 
 TOP_CONFUSIONS = 15
@@ -26,17 +26,7 @@ def report(run: Run) -> dict:
     scored = [row for row in rounds if row.metrics]
     labels = class_labels(run)
     confusion = scored[-1].confusion if scored else []
-    return {
-        "run": run.pk,
-        "name": str(run),
-        "kind": run.kind,
-        "project": facts["project"],
-        "status": run.status,
-        "final": facts["over"],
-        "stop_reason": run.stop_reason,
-        "error": run.error,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
+    return report_head(run, facts) | {
         "labels": facts["labels"],
         "rounds": len(rounds),
         "pool": facts["pool"],
@@ -62,17 +52,7 @@ def report(run: Run) -> dict:
 
 def _labeling_report(run: Run) -> dict:
     facts = live([run])[run.pk]
-    return {
-        "run": run.pk,
-        "name": str(run),
-        "kind": run.kind,
-        "project": facts["project"],
-        "status": run.status,
-        "final": facts["over"],
-        "stop_reason": run.stop_reason,
-        "error": run.error,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
+    return report_head(run, facts) | {
         **audit_facts(run),
         "configuration": run.configuration,
     }

@@ -60,6 +60,22 @@ def live(runs: Sequence[Run], now: datetime | None = None) -> dict[int, dict]:
     return facts
 
 
+def report_head(run: Run, facts: dict) -> dict:
+    """How every kind of report begins; `facts`: those of this run as `live` gives them."""
+    return {
+        "run": run.pk,
+        "name": str(run),
+        "kind": run.kind,
+        "project": facts["project"],
+        "status": run.status,
+        "final": facts["over"],
+        "stop_reason": run.stop_reason,
+        "error": run.error,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
 def version(facts: object) -> str:
     """Changes when, and only when, there is something new to show."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from learning.analysis.settings import BASELINE
 from learning.engine import evaluation
 from learning.engine.evaluation.curves import DATA_SET
 from learning.models import Run
-from learning.state import live
+from learning.state import live, report_head
 
 _KEEP = 16
 # What a report says follows from the rounds that are committed; sliders and refreshes ask for the same ones again and again.
@@ -32,17 +32,7 @@ class UnknownMetric(ValueError):
 def analysis_report(run: Run, metric: str | None = None, target: float | None = None) -> dict[str, Any]:
     """Finished or not: what there is so far. Raises UnknownMetric. `run.project` must be loaded."""
     facts = live([run])[run.pk]
-    return {
-        "run": run.pk,
-        "name": str(run),
-        "kind": run.kind,
-        "project": facts["project"],
-        "status": run.status,
-        "final": facts["over"],
-        "stop_reason": run.stop_reason,
-        "error": run.error,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
+    return report_head(run, facts) | {
         "progress": results.progress(run),
         "results": statistics(run, metric, target),
         "configuration": run.configuration,

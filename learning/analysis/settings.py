@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from annotation.models import Verdict
 from learning import engine
-from learning.configuration import ConfigurationError, ProjectFacts, read_entry, read_warm_up
+from learning.configuration import ConfigurationError, ProjectFacts, read_datasets, read_entry, read_warm_up
 from learning.engine.parameters import Parameter
 from projects.models import Label, Project
 
@@ -125,7 +125,7 @@ def validate(project: Project, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     errors: dict[str, list[str]] = {}
-    facts = AnalysisFacts(project, _datasets(project, given.get("datasets"), errors))
+    facts = AnalysisFacts(project, read_datasets(project, given.get("datasets"), errors))
     complete = suggest(project, facts)
     for key in given.keys() - _KEYS:
         errors[str(key)] = [f"Unknown setting. The settings are: {', '.join(sorted(_KEYS))}."]
@@ -165,18 +165,6 @@ def validate(project: Project, given: Any) -> dict[str, Any]:
     if errors:
         raise ConfigurationError(errors)
     return complete
-
-
-def _datasets(project: Project, given: Any, errors: dict) -> tuple[int, ...]:
-    if not given:
-        return ()
-    finished = set(project.datasets.filter(status="finished").values_list("pk", flat=True))
-    if not isinstance(given, list) or not set(given) <= finished:
-        errors["datasets"] = [
-            f"Must be a list of imported data sets of this project; they are: {sorted(finished)}. Leave it empty for all."
-        ]
-        return ()
-    return tuple(sorted(set(given)))
 
 
 def _plural(given: dict, errors: dict) -> dict:

@@ -51,6 +51,9 @@ def test_start_true_starts_at_once(api, manager, project, labeled_items):
         ({"learner": {"name": "logistic_regression", "C": -1}}, "configuration.learner.C"),
         ({"stop": [{"name": "budget", "labels": "many"}]}, "configuration.stop.0.labels"),
         ({"colour": "red"}, "configuration.colour"),
+        ({"datasets": 7}, "configuration.datasets"),
+        ({"datasets": [[1]]}, "configuration.datasets"),
+        ({"datasets": [0]}, "configuration.datasets"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_place(api, manager, project, labeled_items, configuration, field):
