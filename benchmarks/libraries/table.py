@@ -169,6 +169,6 @@ def _broken(task: str, strategy: str, ours: Cell, others: dict[str, Cell | None]
         limit = rows.LIMITS_D["diversity" if strategy in rows.DIVERSITY else "scoring"]
         if selection > limit:
             said.append(f"the selection takes {selection:.3g} s, not {limit:.0f}")
-    if task in "cd" and ours.memory > rows.MEMORY:
+    if task == "d" and ours.memory > rows.MEMORY:
         said.append(f"memory is {ours.memory:.2f} X, not {rows.MEMORY:.0f}")
     return said
