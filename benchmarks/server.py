@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -40,8 +41,12 @@ class Server:
     def call(self, path: str, body: dict | None = None, *, data: bytes | None = None, kind: str = "application/json"):
         headers = {"Content-Type": kind} | ({"Authorization": f"Token {self.token}"} if self.token else {})
         data = json.dumps(body).encode() if body is not None else data
-        with urllib.request.urlopen(urllib.request.Request(f"{self.base}/api/{path}", data, headers), timeout=60) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(urllib.request.Request(f"{self.base}/api/{path}", data, headers), timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            error.add_note(error.read().decode(errors="replace")[:500])
+            raise
 
     def phase(self, run: int) -> tuple[str, int, str]:
         query = (

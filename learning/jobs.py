@@ -3,6 +3,7 @@
 import logging
 import os
 import traceback
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from django.db import transaction
 
@@ -47,19 +48,26 @@ def advance(trial_id: int) -> None:
 
 
 def analyse(trial_id: int) -> None:
-    """A job's whole process works for one trial of an analysis, at a low priority: people's pages come first."""
-    os.nice(10)
-    analyse_here(trial_id, gives_way=work_waits)
+    """A job's whole process works for one trial of an analysis; it computes at a low priority: people's pages come first.
+
+    It writes at the ordinary priority. SQLite has one writer at a time, so whoever is pushed aside while it writes holds up all
+    that label.
+    """
+    computer = ThreadPoolExecutor(1, initializer=os.nice, initargs=(10,))  # on Linux, niceness is a thread's
+    try:
+        analyse_here(trial_id, gives_way=work_waits, computer=computer)
+    finally:
+        computer.shutdown(wait=False, cancel_futures=True)  # a worker that is asked to stop does not wait for the round
 
 
-def analyse_here(trial_id: int, gives_way=lambda: False) -> None:
+def analyse_here(trial_id: int, gives_way=lambda: False, computer: Executor | None = None) -> None:
     """Bring a trial of an analysis to its end, as far as the run's state lets it. As safe to call as `advance`."""
     trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
     if trial is None or not Run.Status(trial.run.status).is_active or (token := leases.claim(trial)) is None:
         return
     with leases.heartbeat(trial, token):
         try:
-            Analyst(trial, token, gives_way).run_until_blocked()
+            Analyst(trial, token, gives_way, computer).run_until_blocked()
         except (leases.LeaseLost, StalePhase):
             logger.info("trial %s went to another worker", trial_id)
             return

@@ -373,6 +373,7 @@ class Loop:
             yield
 
     def _commit_round(self, record: Round, asks: list[tuple[int, Ask]], codes: np.ndarray, reason: str = "") -> None:
+        state = warm_states.packed(self._warm_state if self.model is not None else None)
         with self._commit():
             record.save()
             if reason:
@@ -384,7 +385,7 @@ class Loop:
                 queries.hold(self.trial)
             progress = {"round_number": record.number, "n_labeled": record.n_labeled, "trained_at": self.trained_at}
             Trial.objects.filter(pk=self.trial.pk).update(**progress)
-            warm_states.save(self.trial, record.number, self._warm_state if self.model is not None else None)
+            warm_states.save(self.trial, record.number, state)
             log(self.run, _round_in_words(record))
         for name, value in progress.items():
             setattr(self.trial, name, value)

@@ -16,11 +16,18 @@ def load(trial: Trial) -> dict[str, np.ndarray] | None:
         return dict(arrays)
 
 
-def save(trial: Trial, round_number: int, state: dict[str, np.ndarray] | None) -> None:
-    """Inside the transaction that commits the round."""
+def packed(state: dict[str, np.ndarray] | None) -> bytes | None:
+    """What `save` takes. Before the transaction: whoever packs megabytes inside it holds up all other writers meanwhile."""
     if state is None:
-        WarmState.objects.filter(trial=trial).delete()
-        return
+        return None
     buffer = io.BytesIO()
     np.savez(buffer, **state)
-    WarmState.objects.update_or_create(trial=trial, defaults={"round_number": round_number, "arrays": buffer.getvalue()})
+    return buffer.getvalue()
+
+
+def save(trial: Trial, round_number: int, arrays: bytes | None) -> None:
+    """Inside the transaction that commits the round; None: nothing goes on from here."""
+    if arrays is None:
+        WarmState.objects.filter(trial=trial).delete()
+    else:
+        WarmState.objects.update_or_create(trial=trial, defaults={"round_number": round_number, "arrays": arrays})

@@ -1,14 +1,15 @@
-"""What a worker does for one trial of an analysis: the whole curve, round by round, committed about once a second.
+"""What a worker does for one trial of an analysis: the whole curve, round by round, committed about every two seconds.
 
 Whatever was not committed is computed again, and comes out the same: the split, the seed set and every choice follow from the
 run's random state, and the learner goes on from the state that was committed with the last round.
 """
 
 import time
+from concurrent.futures import Executor, wait
 from functools import cached_property
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from learning import batches, engine, warm_states
@@ -19,8 +20,9 @@ from learning.models import Event, Round, Run, Trial
 from learning.phases import Phase, show
 from projects import leases
 
-# Seconds. Shorter commits cost time, longer ones make the page lag and a killed worker repeat more.
-COMMIT_EVERY = 1.0
+# Seconds. Shorter ones cost time, and people who label wait for every commit; longer ones make the page lag and a killed worker
+# repeat more.
+COMMIT_EVERY = 2.0
 SHOW_EVERY = 0.5
 # A trial gives way to the runs for which people wait as soon as it has worked this long.
 YIELD_AFTER = 5.0
@@ -33,25 +35,28 @@ class Yield(Exception):
 
 
 class Analyst:
-    """One worker's turn at one trial, under the lease `token`. `gives_way` says whether others wait for this worker."""
+    """One worker's turn at one trial, under the lease `token`. `gives_way` says whether others wait for this worker.
 
-    def __init__(self, trial: Trial, token: str, gives_way=lambda: False) -> None:
-        self.trial, self.token, self.gives_way = trial, token, gives_way
+    `computer`: a pool of one thread in which the arithmetic is done, at a priority of its own; None: where everything else is.
+    """
+
+    def __init__(self, trial: Trial, token: str, gives_way=lambda: False, computer: Executor | None = None) -> None:
+        self.trial, self.token, self.gives_way, self.computer = trial, token, gives_way, computer
         self.run: Run = trial.run
         self.plan = self.run.configuration
         self._rounds: list[Round] = []
         self._counts: list[int] | None = None
-        self._shown = 0.0
+        self._shown, self._to_show = 0.0, ""
 
     def run_until_blocked(self) -> None:
         """To the end of the curve; less where the run is paused or stopped. Raises Yield where it gives way."""
         if not self._goes_on():
             return
         show(self.trial, Phase.PREPARING, worker=self.token)
-        simulation = self._simulation
+        self._prepare()
         begun = committed = time.monotonic()
         while True:
-            done = simulation.step(self._show)
+            done = self._step()
             self._rounds.append(self._record(done))
             over = len(done["asked"]) == 0
             if over or time.monotonic() - committed > COMMIT_EVERY:
@@ -62,6 +67,26 @@ class Analyst:
                 if committed - begun > YIELD_AFTER and self.gives_way():
                     raise Yield
 
+    def _prepare(self) -> None:
+        """The features of the split, unless another trial has prepared them."""
+        if self.computer is not None:
+            _ = self._space.test  # what is read, and kept, of the labels comes first
+            self.computer.submit(_load, self._space).result()
+
+    def _step(self) -> dict:
+        if self.computer is None:
+            return self._simulation.step(self._show)
+        future = self.computer.submit(self._simulation.step, self._note)
+        while not wait([future], timeout=SHOW_EVERY).done:
+            self._show(self._to_show)
+        self._show(self._to_show)
+        return future.result()
+
+    def _note(self, phase: str) -> None:
+        """What the next look finds: whatever was done when it became due, else a page would see but the ends of short rounds."""
+        if not self._to_show or time.monotonic() - self._shown < SHOW_EVERY:
+            self._to_show = phase
+
     def _goes_on(self) -> bool:
         status = Run.objects.filter(pk=self.run.pk).values_list("status", flat=True).get()
         if status == Run.Status.QUEUED:
@@ -71,8 +96,8 @@ class Analyst:
 
     def _show(self, phase: str) -> None:
         now = time.monotonic()
-        if now - self._shown > SHOW_EVERY:
-            self._shown = now
+        if phase and now - self._shown > SHOW_EVERY:
+            self._shown, self._to_show = now, ""
             show(self.trial, Phase(phase), worker=self.token, detail=f"round {self._simulation.number}")
 
     @cached_property
@@ -109,15 +134,23 @@ class Analyst:
 
     def _commit(self, over: bool) -> None:
         last = self._rounds[-1]
+        state = warm_states.packed(None if over else self._simulation.state)
         with transaction.atomic():
             leases.assert_held(self.trial, self.token)
             Round.objects.bulk_create(self._rounds)
             Trial.objects.filter(pk=self.trial.pk).update(round_number=last.number, n_labeled=last.n_labeled)
-            warm_states.save(self.trial, last.number, None if over else self._simulation.state)
+            warm_states.save(self.trial, last.number, state)
             if over:
                 show(self.trial, Phase.FINISHED, worker=self.token)
                 finish_if_done(self.run)
         self.trial.round_number, self._rounds = last.number, []
+
+
+def _load(space: AnalysisSpace) -> None:
+    try:
+        _ = space.X
+    finally:
+        connection.close()  # a thread has one of its own
 
 
 def simulation_of(space: AnalysisSpace, trial: Trial) -> engine.Simulation:

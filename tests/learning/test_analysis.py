@@ -1,6 +1,8 @@
 """An analysis: its plan, its trials as jobs, and that nothing but the plan decides what comes out."""
 
+import os
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from annotation.models import Annotation, Query
 from learning import actions, engine
 from learning.analysis import settings, worker
 from learning.configuration import ConfigurationError
-from learning.jobs import analyse_here
+from learning.jobs import analyse, analyse_here
 from learning.models import Run, Trial, WarmState
 from learning.phases import Phase
 from projects.errors import WrongState
@@ -58,6 +60,24 @@ def results(run: Run) -> dict:
         ]
         for t in run.trials.all()
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere all threads of a process are equally nice.")
+def test_it_computes_at_a_low_priority_and_writes_at_the_ordinary_one(data, transactional_db):
+    """Whoever is pushed aside while it writes would hold up all that label."""
+    seen, mine = set(), os.getpriority(os.PRIO_PROCESS, 0)
+
+    class Noting(Broken):
+        def select(self, context, batch_size):
+            seen.add(os.getpriority(os.PRIO_PROCESS, 0))
+            return engine.Selection(context.candidates[:batch_size])
+
+    with engine.strategies.temporarily("noting", Noting):
+        run = started(data, strategies=["noting"], batch_sizes=[25], repeats=1)
+        for trial in run.trials.filter(strategy="noting"):
+            analyse(trial.pk)
+    assert {t.phase for t in run.trials.filter(strategy="noting")} == {Phase.FINISHED}
+    assert seen == {min(19, mine + 10)} and os.getpriority(os.PRIO_PROCESS, 0) == mine
 
 
 def test_every_cell_of_the_plan_gets_its_curve(data):
