@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation import statements
-from annotation.models import Assignment, Purpose, Query
+from annotation.models import Assignment, Purpose, Query, Reservation
+from annotation.plain import asks_in_order
 from projects.models import Project, User
 
 _CLOSED = [Query.Status.ANSWERED, Query.Status.SKIPPED, Query.Status.DISPUTED]
@@ -112,9 +113,20 @@ def why_empty(user: User, project: Project) -> dict:
 
 def _why_empty(user: User, project: Project) -> Reason:
     manages = project.role == "manager"
+    if project.memberships.filter(user=user, paused_at__isnull=False).exists():
+        text = "You get no new items until a manager of this project lets you go on. What you have answered is stored."
+        return Reason("you_are_paused", "A manager has paused you", text)
     open_queries = Query.objects.filter(project=project, status=Query.Status.OPEN)
     my_places = Assignment.objects.filter(item=OuterRef("item"), user=user)
-    not_mine = open_queries.exclude(Exists(my_places)).values("item").distinct().count()
+    not_mine = open_queries.exclude(Exists(my_places))
+    if Reservation.objects.filter(project=project).exists():
+        reserved = Reservation.objects.filter(item=OuterRef("item"))
+        for_me = not_mine.filter(~Exists(reserved) | Exists(reserved.filter(user=user)))
+        if not for_me.exists() and not_mine.exists():
+            text = "What is open now is meant for certain people. Items for you come by themselves."
+            return Reason("reserved", "Everything that is open is reserved for others", text)
+        not_mine = for_me
+    not_mine = not_mine.values("item").distinct().count()
     if not_mine:
         return _leased_by_others(project, not_mine)
     if project.archived_at:
@@ -123,6 +135,8 @@ def _why_empty(user: User, project: Project) -> Reason:
     rank = {"running": 0, "queued": 1, "failed": 2, "paused": 3, "draft": 4, "finished": 5, "stopped": 6}
     runs = list(project.runs.filter(kind="development").only("pk", "name", "status", "error", "stop_reason").order_by("-pk")[:50])
     run = min(runs, key=lambda r: (rank.get(r.status, 9), -r.pk), default=None)
+    if (run is None or run.status == "draft") and project.items.exists() and asks_in_order(project):
+        return _all_in_order(project, run, manages)
     if run is None:
         return _no_run(project, manages)
     link = (reverse("run", args=[run.pk]), f"Watch {run}")
@@ -161,6 +175,17 @@ def _no_run(project: Project, manages: bool) -> Reason:
         (reverse("run-new", args=[project.pk]), "Make a run")
         if manages
         else (reverse("runs", args=[project.pk]), "See the runs"),
+    )
+
+
+def _all_in_order(project: Project, run, manages: bool) -> Reason:
+    """Before the first run everything is asked in the project's own order; nothing of it is left for this person."""
+    text = "A run can now learn from the labels, and ask again where it is in doubt."
+    if not manages:
+        return Reason("all_asked", "You have answered everything that is there", text + " A manager of this project starts one.")
+    there = reverse("run", args=[run.pk]) if run else reverse("run-new", args=[project.pk])
+    return Reason(
+        "all_asked", "You have answered everything that is there", text, (there, "Start the run" if run else "Make a run")
     )
 
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from annotation import statements, turns
+from annotation import golds, plain, statements, turns
 from annotation.models import Annotation, Assignment, Query
 from annotation.verdicts import close_if_nobody_is_left, settle
 from projects.models import Item, Project, User
@@ -21,6 +21,7 @@ from projects.task_types import InvalidValue, task_type
 
 State = Assignment.State
 LEASE = timedelta(minutes=20)
+_TRIES = 3  # for somebody who would go away with nothing although something was open
 MAX_SECONDS = 4 * 60 * 60.0  # nobody looks at one item for longer: a clock that jumped
 
 
@@ -37,7 +38,8 @@ class Submission:
 def lease_next(
     user: User, project: Project, count: int, now: datetime | None = None, *, renew_after: timedelta = timedelta(0)
 ) -> list[Assignment]:
-    """Up to `count` items for this person: first what they hold already (renewed), then the next open queries in order.
+    """Up to `count` items for this person: first what they hold already (renewed), then the next open queries in order, among
+    them now and then an item of gold. Before a project's first run its own order is asked further.
 
     It looks first and locks only to write, so somebody who waits for work (and asks every two seconds) never holds up those
     who answer. Leases renewed less than `renew_after` ago are left as they are.
@@ -48,12 +50,37 @@ def lease_next(
         with turns.write(durable=False):
             lost = _renew(stale, user, now)
         mine = [a for a in mine if a.pk not in lost]
-    if len(mine) < count and (found := _candidates(user, project, count - len(mine), now)):
+    for _ in range(_TRIES):
+        if len(mine) == count or (found := _open_candidates(user, project, count - len(mine), now)) is None:
+            break
+        due = golds.due(user, project, len(mine), count - len(mine)) if found else []
         with turns.write(durable=False):
+            gold = golds.lease(user, due, list(found.values())[-1].query(), now + LEASE, now) if due else []
+            count -= len(gold)
             mine += _claim(user, found, count - len(mine), now)
             if len(mine) < count:  # others were faster: look again, now that this transaction has its turn
-                mine += _claim(user, _candidates(user, project, count - len(mine), now), count - len(mine), now)
+                # Who holds nothing may wait for the order's lock; with a claim in hand, two could wait for each other.
+                look = _candidates if mine or gold else _open_candidates
+                mine += _claim(user, look(user, project, count - len(mine), now) or {}, count - len(mine), now)
+        for offset, place in gold:
+            mine.insert(offset, place)
+        if mine:
+            break
     return mine
+
+
+def _open_candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, statements.Candidate] | None:
+    """The next queries with room; where there are too few and no run was ever started, the project's own order goes on.
+
+    None: there is nothing. Empty: there was something, and others were faster.
+    """
+    found = _candidates(user, project, count, now)
+    if len(found) >= count:
+        return found
+    opened = plain.open_more(project, user, lambda: len(_candidates(user, project, count, now)) >= count)
+    if opened != plain.Opened.NOTHING:
+        found = _candidates(user, project, count, now)
+    return found if found or opened == plain.Opened.MORE else None
 
 
 def _renew(held: list[Assignment], user: User, now: datetime) -> set[int]:
@@ -186,12 +213,15 @@ def undo(user: User, project: Project, annotation: Annotation | int | None = Non
         if not Annotation.objects.filter(pk=last.pk, current=True).update(current=False, withdrawn_at=now):
             return None  # the same undo, twice at once
         place = Assignment.objects.filter(item=last.item, user=user)
+        last.current, last.withdrawn_at = False, now
+        if last.gold:  # nothing rested on it; it is theirs to answer again
+            place.update(state=State.LEASED, leased_until=now + LEASE)
+            return last
         place.filter(slot__isnull=False).update(state=State.LEASED, leased_until=now + LEASE)
         place.filter(slot__isnull=True).delete()  # a skip or an extra answer held no slot
         settle(project, last.item, reopens_skipped=True)
         if not place.exists():
             _claim_again(user, last.item, now)
-        last.current, last.withdrawn_at = False, now
         return last
 
 
@@ -227,17 +257,23 @@ def _store(user, project, item: Item, value, seconds, token: str, skipped: bool,
     place = statements.place(item.pk, user.pk)
     query = place.query if place else _query_of(item)
     replaced = statements.supersede(item.pk, user.pk)
-    outcome = _take_place(user, item, place, query, skipped, now)
+    # A place that holds no slot and is still open is one at gold. Without a place it is gold where it is not asked of people.
+    gold = bool(replaced)
+    if replaced is None:
+        unasked = place is None and (query is None or query.status != Query.Status.OPEN)
+        gold = (place is not None and golds.is_lease(place)) or (unasked and statements.has_gold(item.pk))
+    outcome = _take_gold(place, skipped) if gold else _take_place(user, item, place, query, skipped, now)
     annotation = Annotation(
         project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
-        extra=outcome == "extra", flagged=flagged, comment=comment, token=token, created_at=now,
+        extra=outcome == "extra", flagged=flagged, comment=comment, gold=gold, token=token, created_at=now,
     )  # fmt: skip
     statements.insert_annotation(annotation)
-    if replaced and outcome != "extra":
+    if replaced is not None and outcome != "extra":
         outcome = "changed"
-    settle(project, item)
-    if skipped:
-        close_if_nobody_is_left(project, item)
+    if not gold:
+        settle(project, item)
+        if skipped:
+            close_if_nobody_is_left(project, item)
     return Submission(annotation, outcome, _MESSAGES[outcome])
 
 
@@ -252,6 +288,13 @@ def _query_of(item: Item) -> Query | None:
     """What an answer without a lease is an answer to: an open query, else one that has its answers already."""
     asked = item.queries.exclude(status=Query.Status.WITHDRAWN).order_by("order", "pk")
     return next((query for query in asked if query.status == Query.Status.OPEN), asked[0]) if asked else None
+
+
+def _take_gold(place: Assignment | None, skipped: bool) -> str:
+    """An answer to gold fills no slot: it says something of the person, and nothing new of the item."""
+    if place:
+        Assignment.objects.filter(pk=place.pk).update(state=State.SKIPPED if skipped else State.EXTRA)
+    return "stored"
 
 
 def _take_place(user, item: Item, place: Assignment | None, query: Query | None, skipped: bool, now: datetime) -> str:

@@ -6,6 +6,7 @@ _DRAWN = {
     Purpose.SEED: "Seed item: drawn at random, so that the learner can start.",
     Purpose.TEST: "Test item: drawn at random to measure the learner; it never learns from it.",
     Purpose.CHECK: "Check: drawn at random, to prove how accurate the automatic labels are.",
+    Purpose.REVIEW: "Another opinion: people or the model disagree about this item.",
 }
 _CHOSEN_SEEDS = {"typiclust", "k_center"}
 BADGES = {
@@ -14,6 +15,8 @@ BADGES = {
     Purpose.QUERY: "Query",
     Purpose.RANDOM: "Exploration",
     Purpose.CHECK: "Check",
+    Purpose.REVIEW: "Another opinion",
+    Purpose.PLAIN: "In order",
 }
 
 
@@ -25,6 +28,9 @@ def why(query: Query | None) -> str:
         return f"Seed item: chosen by {query.strategy.replace('_', ' ')}, so that the learner can start."
     if drawn := _DRAWN.get(Purpose(query.purpose)):
         return drawn
+    if query.purpose == Purpose.PLAIN:
+        order = "random" if query.strategy == "random" else "import"
+        return f"In {order} order: no learner has been started."
     if query.purpose == Purpose.RANDOM:
         return f"Round {query.round_number}, exploration: drawn at random, to compare the strategy with chance."
     strategy = query.strategy.replace("_", " ") or "the strategy"

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from annotation.models import Annotation, Assignment, Query, Verdict
-from projects.models import Item, Label
+from annotation.models import Annotation, Assignment, Gold, Query, Reservation, Verdict
+from projects.models import Item, Label, Membership
 
 _TRIAL = Query._meta.get_field("trial").related_model  # by its relation: annotation imports nothing of learning
 _TABLES = {
@@ -21,6 +21,9 @@ _TABLES = {
     "verdict": Verdict._meta.db_table,
     "item": Item._meta.db_table,
     "label": Label._meta.db_table,
+    "member": Membership._meta.db_table,
+    "reservation": Reservation._meta.db_table,
+    "gold": Gold._meta.db_table,
     "trial": _TRIAL._meta.db_table,
     "run": _TRIAL._meta.get_field("run").related_model._meta.db_table,
 }
@@ -77,12 +80,13 @@ def _assignment(row: Sequence) -> Assignment:
 _HELD = _sql(
     "SELECT {ASSIGNMENT}, {QUERY}, {ITEM} FROM {assignment} a JOIN {query} q ON q.id = a.query_id "
     "JOIN {item} i ON i.id = a.item_id WHERE a.user_id = %s AND a.state = 'leased' AND i.project_id = %s "
-    "AND EXISTS (SELECT 1 FROM {query} o WHERE o.item_id = a.item_id AND o.status = 'open') ORDER BY {ORDER}, a.id LIMIT %s"
+    "AND (a.slot IS NULL OR EXISTS (SELECT 1 FROM {query} o WHERE o.item_id = a.item_id AND o.status = 'open')) "
+    "ORDER BY {ORDER}, a.id LIMIT %s"
 )
 
 
 def held(user_id: int, project_id: int, count: int) -> list[Assignment]:
-    """What this person has leased of items that are still asked, with item and query."""
+    """What this person has leased of items that are still asked (and of gold, which holds no slot), with item and query."""
     found = []
     for row in _rows(_HELD, user_id, project_id, count):
         assignment = _assignment(row)
@@ -96,7 +100,13 @@ _CANDIDATES = _sql(
     "FROM {query} q JOIN {item} i ON i.id = q.item_id WHERE q.project_id = %s AND q.status = 'open' "
     "AND NOT EXISTS (SELECT 1 FROM {assignment} m WHERE m.item_id = q.item_id AND m.user_id = %s) "
     "AND q.wanted > (SELECT COUNT(*) FROM {assignment} h WHERE h.item_id = q.item_id "
-    "AND (h.state = 'submitted' OR (h.state = 'leased' AND h.leased_until > %s))) ORDER BY {ORDER}, q.id LIMIT %s"
+    "AND (h.state = 'submitted' OR (h.state = 'leased' AND h.slot IS NOT NULL AND h.leased_until > %s))) "
+    # Asked once per statement, and not per row: who is paused, and whether anything is reserved here at all.
+    "AND NOT EXISTS (SELECT 1 FROM {member} p WHERE p.project_id = %s AND p.user_id = %s AND p.paused_at IS NOT NULL) "
+    "AND (NOT EXISTS (SELECT 1 FROM {reservation} e WHERE e.project_id = %s) "
+    "OR NOT EXISTS (SELECT 1 FROM {reservation} r WHERE r.item_id = q.item_id) "
+    "OR EXISTS (SELECT 1 FROM {reservation} r WHERE r.item_id = q.item_id AND r.user_id = %s)) "
+    "ORDER BY {ORDER}, q.id LIMIT %s"
 )
 
 
@@ -122,8 +132,9 @@ class Candidate:
 
 
 def candidates(user_id: int, project_id: int, now: datetime, count: int) -> list[Candidate]:
-    """The next open queries with room for this person."""
-    return [Candidate(row) for row in _rows(_CANDIDATES, project_id, user_id, now, count)]
+    """The next open queries with room for this person: none for who is paused, none that are reserved for others."""
+    who = (project_id, user_id)
+    return [Candidate(row) for row in _rows(_CANDIDATES, *who, now, *who, *who, count)]
 
 
 _INSERT_ASSIGNMENT = _sql(
@@ -173,11 +184,13 @@ def submit_place(assignment: Assignment) -> bool:
     return _changed(_SUBMITTED, assignment.pk, assignment.user_id) == 1
 
 
-_SUPERSEDE = _sql("UPDATE {annotation} SET {CURRENT} = FALSE WHERE item_id = %s AND user_id = %s AND {CURRENT}")
+_SUPERSEDE = _sql("UPDATE {annotation} SET {CURRENT} = FALSE WHERE item_id = %s AND user_id = %s AND {CURRENT} RETURNING gold")
 
 
-def supersede(item_id: int, user_id: int) -> bool:
-    return _changed(_SUPERSEDE, item_id, user_id) > 0
+def supersede(item_id: int, user_id: int) -> bool | None:
+    """The person's earlier answer becomes history: whether it was one to gold; None where there was none."""
+    row = _first(_SUPERSEDE, item_id, user_id)
+    return bool(row[0]) if row else None
 
 
 _HAS_TOKEN = _sql("SELECT 1 FROM {annotation} WHERE token = %s")
@@ -194,7 +207,8 @@ def label_ids(project_id: int) -> dict[str, int]:
     return dict(_rows(_LABELS, project_id))
 
 
-_ANSWERS = _sql("SELECT value, extra FROM {annotation} WHERE item_id = %s AND {CURRENT} AND NOT skipped ORDER BY id")
+# Answers to gold show how good somebody is; what the item is was known before.
+_ANSWERS = _sql("SELECT value, extra FROM {annotation} WHERE item_id = %s AND {CURRENT} AND NOT skipped AND NOT gold ORDER BY id")
 
 
 def answers(item_id: int) -> list[tuple[Any, bool]]:
@@ -212,20 +226,41 @@ def n_answers(project_id: int, user_id: int, since: datetime, until: datetime) -
     return _first(_N_ANSWERS, project_id, user_id, since, until)[0]
 
 
+# Whether a project is still before its first run: none of its development runs was ever started.
+_STARTED = "EXISTS (SELECT 1 FROM {run} s WHERE s.project_id = {project} AND s.kind = 'development' AND s.status <> 'draft')"
+# A query without a trial lives like one of a run that goes on, until a run is started.
 _QUERIES = _sql(
-    "SELECT {QUERY}, r.status FROM {query} q JOIN {trial} t ON t.id = q.trial_id JOIN {run} r ON r.id = t.run_id "
+    "SELECT {QUERY}, COALESCE(r.status, CASE WHEN "
+    + _STARTED.replace("{project}", "q.project_id")
+    + " THEN 'stopped' ELSE 'running' END) "
+    "FROM {query} q LEFT JOIN {trial} t ON t.id = q.trial_id LEFT JOIN {run} r ON r.id = t.run_id "
     "WHERE q.item_id = %s AND q.status <> 'withdrawn' AND q.wanted > 0 ORDER BY {ORDER}, q.id"
 )
 
 
 def queries(item_id: int) -> list[Query]:
-    """Who asked people for this item; each with `run_status`."""
+    """Who asked people for this item; each with `run_status` (without a run: as if one were going on until one is started)."""
     found = []
     for row in _rows(_QUERIES, item_id):
         query = Query.from_db(connection.alias, _QUERY, row[:-1])
         query.run_status = row[-1]
         found.append(query)
     return found
+
+
+_WAS_STARTED = _sql("SELECT " + _STARTED.replace("{project}", "%s"))
+
+
+def was_started(project_id: int) -> bool:
+    """Has any development run of the project ever been started?"""
+    return bool(_first(_WAS_STARTED, project_id)[0])
+
+
+_HAS_GOLD = _sql("SELECT 1 FROM {gold} WHERE item_id = %s")
+
+
+def has_gold(item_id: int) -> bool:
+    return _first(_HAS_GOLD, item_id) is not None
 
 
 _VERDICT = _sql("SELECT id, value, source FROM {verdict} WHERE item_id = %s AND {CURRENT}")
@@ -238,15 +273,15 @@ def current_verdict(item_id: int) -> tuple[int, Any, str] | None:
 
 _INSERT_ANNOTATION = _sql(
     "INSERT INTO {annotation} (project_id, item_id, user_id, query_id, value, seconds, skipped, extra, flagged, comment, "
-    "{CURRENT}, token, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, TRUE, %s, %s) RETURNING id"
+    "gold, {CURRENT}, token, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, TRUE, %s, %s) RETURNING id"
 )
 
 
 def insert_annotation(a: Annotation) -> None:
     """What `a.save()` would do to a new one."""
     value = None if a.value is None else connection.ops.adapt_json_value(a.value, None)
-    fields = [a.project_id, a.item_id, a.user_id, a.query_id, value, a.seconds, a.skipped, a.extra, a.flagged, a.comment, a.token]
-    a.pk = _first(_INSERT_ANNOTATION, *fields, a.created_at)[0]
+    fields = [a.project_id, a.item_id, a.user_id, a.query_id, value, a.seconds, a.skipped, a.extra, a.flagged, a.comment, a.gold]
+    a.pk = _first(_INSERT_ANNOTATION, *fields, a.token, a.created_at)[0]
     a._state.adding, a._state.db = False, connection.alias
 
 

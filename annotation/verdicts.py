@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.models import Exists, Q
 from django.utils import timezone
 
 from annotation import statements, turns
-from annotation.models import Assignment, Query, Verdict
+from annotation.models import Assignment, Query, Reservation, Verdict
 from annotation.signals import answers_changed
 from projects.models import Item, Membership, Project, Role, User
 from projects.task_types import task_type
@@ -35,8 +36,8 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     asked_for = [value for value, is_extra in given if not is_extra]
     if consensus is None:  # an extra answer adds to a majority; it does not turn a decision into a tie
         consensus = task.consensus(asked_for)
-    # What the project wants now, but no more than its open queries have slots for.
-    wanted = min([project.annotators_per_item, *(query.wanted for query in waiting)])
+    # What the project wants now, but no more than its queries have slots for (the open ones, where there are any).
+    wanted = min([project.annotators_per_item, *(query.wanted for query in waiting or queries)])
     if len(given) >= wanted and consensus is not None:
         set_verdict(project, item, consensus, Source.PEOPLE)
         changed = _close(waiting, Status.ANSWERED)
@@ -92,10 +93,12 @@ def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
 
 
 def eligible(project: Project, item: Item):
-    """The members who may still be asked for this item."""
+    """The members who may still be asked for this item: of a reserved one, those whom it is reserved for."""
     done = Assignment.objects.filter(item=item).exclude(state=Assignment.State.LEASED).values("user")
-    members = Membership.objects.filter(project=project, role__in=ANSWERING_ROLES, user__is_active=True)
-    return members.exclude(user__in=done)
+    members = Membership.objects.filter(project=project, role__in=ANSWERING_ROLES, user__is_active=True, paused_at=None)
+    reserved = Reservation.objects.filter(item=item)
+    nobody_in_particular = Q(~Exists(reserved))
+    return members.filter(nobody_in_particular | Q(user__in=reserved.values("user"))).exclude(user__in=done)
 
 
 def import_verdicts(dataset_id: int) -> int:

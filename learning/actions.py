@@ -47,6 +47,8 @@ def start_run(run: Run, user: User | None) -> None:
             name: version(name) for name in ("numpy", "scipy", "scikit-learn")
         }
         run.save(update_fields=["last_item_id", "n_items", "classes", "versions"])
+        if run.kind == Run.Kind.DEVELOPMENT:
+            queries.withdraw_plain(run.project)
         if run.kind == Run.Kind.ANALYSIS:
             Trial.objects.bulk_create([Trial(run=run, **asdict(cell)) for cell in plan.cells(run.configuration)], batch_size=500)
         else:
