@@ -15,5 +15,6 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema", **_OPEN), name="api-docs"),
     path("", include("projects.api")),
     path("", include("annotation.api")),
+    path("", include("annotation.api_handing_out")),
     path("", include("learning.api")),
 ]

@@ -5,7 +5,6 @@ nothing tells it from the others. Its answer is kept (`Annotation.gold`), change
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -108,10 +107,10 @@ def mark_by_column(project: Project, items: QuerySet[Item], column: str, user: U
     return result
 
 
-def unmark(project: Project, items: Iterable[int]) -> int:
+def unmark(project: Project, items: QuerySet[Item]) -> int:
     """These are gold no more. Answers that were given stay marked as ones to gold."""
     with turns.write():
-        removed, _ = Gold.objects.filter(project=project, item__in=list(items)[:MAX_ITEMS]).delete()
+        removed, _ = Gold.objects.filter(project=project, item__in=items).delete()
     return removed
 
 

@@ -69,15 +69,15 @@ def has_overlap(project: Project, item_id: int) -> bool:
     return int.from_bytes(digest, "big") < project.overlap * 2**64
 
 
-def slots_of(project: Project, item_ids: list[int], wanted: int) -> dict[int, int]:
-    """{item: how many answers it wants}. More than the people whom it is reserved for would wait for ever."""
+def slots_of(project: Project, item_ids: list[int], wanted: int, *, reserved: bool = True) -> dict[int, int]:
+    """{item: how many answers it wants}. With `reserved` no more than people whom it is reserved for: it would wait for ever."""
     if wanted == 0:
         return dict.fromkeys(item_ids, 0)
     slots = {pk: wanted if wanted == 1 or has_overlap(project, pk) else 1 for pk in item_ids}
-    reserved = Reservation.objects.filter(project=project)
-    if wanted > 1 and reserved.exists():
+    reservations = Reservation.objects.filter(project=project)
+    if reserved and wanted > 1 and reservations.exists():
         for start in range(0, len(item_ids), 2000):
-            chunk = reserved.filter(item__in=item_ids[start : start + 2000])
+            chunk = reservations.filter(item__in=item_ids[start : start + 2000])
             for pk, n in chunk.order_by().values_list("item").annotate(n=Count("pk")):
                 slots[pk] = min(slots[pk], n)
     return slots

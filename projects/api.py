@@ -21,6 +21,7 @@ from projects.models import Item, Label, Membership, Project, Role
 from projects.serializers import (
     LabelChangesSerializer,
     LabelSerializer,
+    MemberChangesSerializer,
     MemberSerializer,
     MergedSerializer,
     MergeSerializer,
@@ -29,7 +30,6 @@ from projects.serializers import (
     NewProjectSerializer,
     ProjectChangesSerializer,
     ProjectSerializer,
-    RoleSerializer,
 )
 
 T = TypeVar("T")
@@ -158,12 +158,16 @@ class MemberViewSet(viewsets.GenericViewSet):
         return Response(MemberSerializer(get_object_or_404(found, pk=member_id)).data)
 
     @extend_schema(
-        operation_id="projects_members_update", summary="Give a member another role (manager)",
-        request=RoleSerializer, responses={200: MemberSerializer, **CHANGES},
+        operation_id="projects_members_update", summary="Give a member another role, or skills (manager)",
+        request=MemberChangesSerializer, responses={200: MemberSerializer, **CHANGES},
     )  # fmt: skip
     def partial_update(self, request: Request, project_id: int, member_id: int) -> Response:
         membership = self._membership(project_id, member_id)
-        attempt(project_actions.change_role, membership, Role(checked(RoleSerializer, request)["role"]))
+        changes = checked(MemberChangesSerializer, request)
+        if "skills" in changes:
+            project_actions.set_skills(membership, changes["skills"])
+        if "role" in changes:
+            attempt(project_actions.change_role, membership, Role(changes["role"]))
         return Response(MemberSerializer(membership).data)
 
     @extend_schema(

@@ -101,6 +101,16 @@ def change_role(membership: Membership, role: Role) -> None:
     membership.role = role
 
 
+def set_skills(membership: Membership, skills: Iterable[str]) -> None:
+    """The tags of a member: each once, whatever its case, as it is written first."""
+    tags: dict[str, str] = {}
+    for skill in skills:
+        if skill.strip():
+            tags.setdefault(skill.strip().lower(), skill.strip())
+    membership.skills = list(tags.values())
+    Membership.objects.filter(pk=membership.pk).update(skills=membership.skills)
+
+
 @transaction.atomic
 def remove_member(membership: Membership) -> None:
     """What the person labelled stays, and stays theirs; what they had on the screen is free for the others."""

@@ -67,11 +67,19 @@ class MemberSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Membership
-        fields = ["id", "username", "role"]
+        fields = ["id", "username", "role", "skills", "paused_at"]
+        read_only_fields = fields
 
 
 class RoleSerializer(serializers.Serializer):
     role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberChangesSerializer(serializers.Serializer):
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    skills = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=50, required=False, help_text="Tags; items can be meant for one."
+    )
 
 
 class NewMemberSerializer(RoleSerializer):
