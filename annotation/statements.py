@@ -104,8 +104,9 @@ _CANDIDATES = _sql(
     # Asked once per statement, and not per row: who is paused, and whether anything is reserved here at all.
     "AND NOT EXISTS (SELECT 1 FROM {member} p WHERE p.project_id = %s AND p.user_id = %s AND p.paused_at IS NOT NULL) "
     "AND (NOT EXISTS (SELECT 1 FROM {reservation} e WHERE e.project_id = %s) "
-    "OR NOT EXISTS (SELECT 1 FROM {reservation} r WHERE r.item_id = q.item_id) "
-    "OR EXISTS (SELECT 1 FROM {reservation} r WHERE r.item_id = q.item_id AND r.user_id = %s)) "
+    # Nobody's, or mine too. An aggregate: of an EXISTS PostgreSQL makes a hash of all reservations there are, for each call.
+    "OR COALESCE((SELECT MAX(CASE WHEN r.user_id = %s THEN 1 ELSE 0 END) FROM {reservation} r "
+    "WHERE r.item_id = q.item_id), 1) = 1) "
     "ORDER BY {ORDER}, q.id LIMIT %s"
 )
 

@@ -205,7 +205,7 @@ def test_with_overlap_and_reservations_at_once_nobody_gets_more_than_wanted_or_w
     ask(project, running(project), 1, asked(found), wanted=2)
     users = people(project, 6)
     handing_out.reserve(project, some(project, found[:20]), users[:3])
-    at_once(6, lambda i: [queue.lease_next(users[i], project, n) for n in (5, 15)])
+    at_once(6, lambda i: [queue.lease_next(users[i], project, n) for n in (3, 6)])
     held = Counter(Assignment.objects.values_list("item_id", flat=True))
     wanted = dict(Query.objects.values_list("item_id", "wanted"))
     assert all(n <= wanted[pk] for pk, n in held.items())
