@@ -101,6 +101,10 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     # Labelling
     ("label", "GET"): page(ANNOTATOR),
     ("label", "POST"): READ_ONLY,
+    ("handing-out", "GET"): page(MANAGER),
+    ("handing-out", "POST"): page(MANAGER, 302),
+    ("item-gold", "GET"): READ_ONLY,
+    ("item-gold", "POST"): page(MANAGER, 302),
     ("item-settle", "GET"): READ_ONLY,
     ("item-settle", "POST"): page(REVIEWER, 302),
     # Runs

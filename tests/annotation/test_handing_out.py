@@ -214,3 +214,30 @@ def test_with_overlap_and_reservations_at_once_nobody_gets_more_than_wanted_or_w
     assert len(reserved) == 20
     assert all(place in meant for place in Assignment.objects.values_list("item_id", "user_id") if place[0] in reserved)
     assert Membership.objects.filter(user__assignments__isnull=False).distinct().count() == 6
+
+
+def test_the_page_reserves_takes_back_pauses_and_gives_skills(project, items, manager, annotator, colleague, browse):
+    url = f"/projects/{project.pk}/handing-out/"
+
+    def do(**fields) -> str:
+        return browse(manager).post(url, fields, follow=True).content.decode()
+
+    assert "Nothing is reserved" in browse(manager).get(url).content.decode()
+    assert "8 items reserved: 4 for annotator, 4 for colleague." in do(action="reserve", users=[annotator.pk, colleague.pk])
+    assert "Choose at least one person." in do(action="reserve", mode="all")
+    assert "annotator: fr, de." in do(action="skills", user=annotator.pk, skills="fr, de, FR")
+    assert "Taken back from annotator: 0 on the screen, 4 reserved. It is colleague&#x27;s now." in do(
+        action="take_back", user=annotator.pk, to=colleague.pk
+    )
+    assert "annotator is paused" in do(action="pause", user=annotator.pk, paused="yes")
+    assert "8 reservations ended" in do(action="release")
+    assert "no member of the project" in do(action="pause", user="x")
+
+
+def test_a_labeled_item_becomes_gold_on_its_page(project, items, manager, annotator, browse):
+    url = f"/projects/{project.pk}/items/{items[0].pk}/"
+    assert "has no label yet: settle it first" in browse(manager).post(f"{url}gold/", follow=True).content.decode()
+    queue.submit(annotator, project, item=items[0], value="ham", token="t")
+    assert "is gold: its label is known" in browse(manager).post(f"{url}gold/", follow=True).content.decode()
+    assert "Gold no more" not in browse(annotator).get(url).content.decode()
+    assert "is gold no more" in browse(manager).post(f"{url}gold/", {"gold": "no"}, follow=True).content.decode()
