@@ -10,6 +10,7 @@ from django.db import transaction
 from learning.actions import fail_run
 from learning.analysis.measure import measure as measured
 from learning.analysis.measure import plan_key
+from learning.analysis.room import Room
 from learning.analysis.worker import Analyst, Yield, fail_trial
 from learning.configuration import EngineError
 from learning.dispatch import wake_and_enqueue, work_waits
@@ -53,21 +54,23 @@ def analyse(trial_id: int) -> None:
     It writes at the ordinary priority. SQLite has one writer at a time, so whoever is pushed aside while it writes holds up all
     that label.
     """
+    room = Room()
     computer = ThreadPoolExecutor(1, initializer=os.nice, initargs=(10,))  # on Linux, niceness is a thread's
     try:
-        analyse_here(trial_id, gives_way=work_waits, computer=computer)
+        analyse_here(trial_id, gives_way=work_waits, computer=computer, room=room)
     finally:
         computer.shutdown(wait=False, cancel_futures=True)  # a worker that is asked to stop does not wait for the round
+        room.leave()
 
 
-def analyse_here(trial_id: int, gives_way=lambda: False, computer: Executor | None = None) -> None:
+def analyse_here(trial_id: int, gives_way=lambda: False, computer: Executor | None = None, room: Room | None = None) -> None:
     """Bring a trial of an analysis to its end, as far as the run's state lets it. As safe to call as `advance`."""
     trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
     if trial is None or not Run.Status(trial.run.status).is_active or (token := leases.claim(trial)) is None:
         return
     with leases.heartbeat(trial, token):
         try:
-            Analyst(trial, token, gives_way, computer).run_until_blocked()
+            Analyst(trial, token, gives_way, computer, room).run_until_blocked()
         except (leases.LeaseLost, StalePhase):
             logger.info("trial %s went to another worker", trial_id)
             return

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from learning import batches, engine, warm_states
 from learning.actions import log
+from learning.analysis.room import Room
 from learning.analysis.settings import FULL_MODEL
 from learning.analysis.space import AnalysisSpace
 from learning.models import Event, Round, Run, Trial
@@ -26,6 +27,8 @@ COMMIT_EVERY = 2.0
 SHOW_EVERY = 0.5
 # A trial gives way to the runs for which people wait as soon as it has worked this long.
 YIELD_AFTER = 5.0
+LOOK_EVERY = 1.0
+PEOPLE_FIRST = "waits while people label: a core of this machine is left to them"
 _STEPS = {"fit": "training", "predict": "predicting", "select": "selecting"}
 _OVER = [Phase.FINISHED, Phase.FAILED]
 
@@ -38,10 +41,13 @@ class Analyst:
     """One worker's turn at one trial, under the lease `token`. `gives_way` says whether others wait for this worker.
 
     `computer`: a pool of one thread in which the arithmetic is done, at a priority of its own; None: where everything else is.
+    `room`: its place on a machine where people label; None: it need not ask.
     """
 
-    def __init__(self, trial: Trial, token: str, gives_way=lambda: False, computer: Executor | None = None) -> None:
-        self.trial, self.token, self.gives_way, self.computer = trial, token, gives_way, computer
+    def __init__(
+        self, trial: Trial, token: str, gives_way=lambda: False, computer: Executor | None = None, room: Room | None = None
+    ) -> None:
+        self.trial, self.token, self.gives_way, self.computer, self.room = trial, token, gives_way, computer, room
         self.run: Run = trial.run
         self.plan = self.run.configuration
         self._rounds: list[Round] = []
@@ -50,7 +56,7 @@ class Analyst:
 
     def run_until_blocked(self) -> None:
         """To the end of the curve; less where the run is paused or stopped. Raises Yield where it gives way."""
-        if not self._goes_on():
+        if not self._goes_on() or not self._find_room():
             return
         show(self.trial, Phase.PREPARING, worker=self.token)
         self._prepare()
@@ -62,7 +68,7 @@ class Analyst:
             if over or time.monotonic() - committed > COMMIT_EVERY:
                 self._commit(over)
                 committed = time.monotonic()
-                if over or not self._goes_on():
+                if over or not self._goes_on() or not self._find_room():
                     return
                 if committed - begun > YIELD_AFTER and self.gives_way():
                     raise Yield
@@ -72,6 +78,18 @@ class Analyst:
         if self.computer is not None:
             _ = self._space.test  # what is read, and kept, of the labels comes first
             self.computer.submit(_load, self._space).result()
+
+    def _find_room(self) -> bool:
+        """Wait for a place while people label; False where the run does not go on meanwhile. Raises Yield where it gives way."""
+        while self.room is not None and not self.room.has_place():
+            if self.trial.detail != PEOPLE_FIRST:
+                show(self.trial, Phase(self.trial.phase), worker=self.token, detail=PEOPLE_FIRST)
+            if self.gives_way():
+                raise Yield
+            time.sleep(LOOK_EVERY)
+            if not self._goes_on():
+                return False
+        return True
 
     def _step(self) -> dict:
         if self.computer is None:

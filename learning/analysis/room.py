@@ -1,0 +1,64 @@
+"""While people label, analyses leave them a core of this machine.
+
+A low priority is not enough where every core is busy: caches, memory and the moment until a core is handed over are shared all
+the same, and the labelling page answers in twice the time (measured by benchmarks/beside_an_analysis.py). So as long as answers
+come in, one trial fewer computes here than there are cores, but always one; the others wait where they are. Machines that serve
+no pages do so too: a worker does not know which one it is on.
+"""
+
+import fcntl
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from annotation.models import Annotation
+
+# People pause over an item; after this long nobody is at work.
+AT_WORK = timedelta(minutes=1)
+
+
+def people_label() -> bool:
+    """The newest answer is new. By its id, since that is indexed: the last one stored is the youngest but for milliseconds."""
+    newest = Annotation.objects.order_by("-pk").values_list("created_at", flat=True).first()
+    return newest is not None and newest > timezone.now() - AT_WORK
+
+
+class Room:
+    """A trial's place among those that may compute on this machine while people label: one of some locked files.
+
+    A lock goes with its process, however that ends.
+    """
+
+    def __init__(self, places: int | None = None, folder: Path | None = None) -> None:
+        self._folder = folder or Path(settings.VAR_DIR) / "locks"
+        self._places = places or max(1, (os.cpu_count() or 2) - 1)
+        self._held: int | None = None
+
+    def has_place(self) -> bool:
+        """May this trial compute now? Asks nobody for a place while nobody labels."""
+        if not people_label():
+            self.leave()
+            return True
+        if self._held is None:
+            self._take()
+        return self._held is not None
+
+    def _take(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for place in range(self._places):
+            file = os.open(self._folder / f"analysis-{place}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+            else:
+                self._held = file
+                return
+
+    def leave(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
