@@ -108,6 +108,16 @@ def test_gold_answered_after_its_lease_was_given_back_still_changes_nothing(proj
     assert Verdict.objects.get(item=place.item_id, current=True).source == "imported"
 
 
+def test_answers_to_gold_do_not_count_when_the_item_is_really_asked(project, annotator, colleague):
+    gold, trial = mixed(project, share=0.5)
+    place = next(a for a in queue.lease_next(annotator, project, 20) if a.item_id in gold)
+    queue.submit(annotator, project, assignment=place, value="spam", token="a")
+    ask(project, trial, 2, asked([place.item]), wanted=1)
+    queue.submit(colleague, project, item=place.item, value="ham", token="b")
+    verdict = Verdict.objects.get(item=place.item, current=True)
+    assert (verdict.value, verdict.source) == (project.labels.get(name="ham").pk, "people")
+
+
 def test_training_items_are_never_mixed_in_and_without_work_there_is_no_gold(project, annotator):
     gold, _ = mixed(project, share=0.5)
     Gold.objects.update(training=True)

@@ -66,12 +66,17 @@ def test_with_two_answers_per_item_each_goes_to_two_people_in_turns(project, ann
     assert set(Counter(Reservation.objects.values_list("item_id", flat=True)).values()) == {2}
 
 
-def test_an_item_for_one_person_does_not_wait_for_a_second_answer(project, annotator, colleague):
+@pytest.mark.parametrize("reserved_first", [False, True])
+def test_an_item_for_one_person_does_not_wait_for_a_second_answer(project, annotator, colleague, reserved_first):
     project.annotators_per_item = 2
     project.save()
     (item,) = found = items_of(project, 1)
-    ask(project, running(project), 1, asked(found), wanted=2)
-    handing_out.reserve(project, some(project, found), [annotator])
+    steps = [
+        lambda: ask(project, running(project), 1, asked(found), wanted=2),
+        lambda: handing_out.reserve(project, some(project, found), [annotator]),
+    ]
+    for step in reversed(steps) if reserved_first else steps:
+        step()
     queue.submit(annotator, project, item=item, value="ham", token="t")
     assert Query.objects.get().status == "answered"
 
