@@ -3,6 +3,8 @@
     python benchmarks/annotators.py --annotators 20 --think 2      a team at work
     python benchmarks/annotators.py --annotators 10 --think 0      as fast as they can
     python benchmarks/annotators.py --overlap 2 --way page         two people per item, as the labelling page asks
+    python benchmarks/annotators.py --overlap 3 --share 0.1 --reserve 0.5 --gold 0.1    all of the queue's rules at once
+    python benchmarks/annotators.py --plain random                 before the first run: the project's own order
 
 It starts the product's web server (gunicorn, two processes of eight threads) over a database of its own: SQLite in a temporary
 folder, or the one of DATABASE_URL. The annotators are threads of other processes that speak plain HTTP with a token. They send
@@ -39,6 +41,10 @@ def main() -> None:
     parser.add_argument("--think", type=float, default=0, help="seconds that a person looks at an item")
     parser.add_argument("--seconds", type=float, default=20, help="how long they label")
     parser.add_argument("--overlap", type=int, default=1, help="answers per item")
+    parser.add_argument("--share", type=float, default=1, help="the share of the items that want so many answers")
+    parser.add_argument("--reserve", type=float, default=0, help="the share of the items that are reserved, shared out evenly")
+    parser.add_argument("--gold", type=float, default=0, help="the share of everybody's items that is gold")
+    parser.add_argument("--plain", choices=["import", "random"], help="no run: items in the project's own order")
     parser.add_argument("--way", choices=["rest", "page"], default="rest")
     parser.add_argument("--items", type=int, default=0, help="0: enough for 400 answers/s")
     parser.add_argument("--history", type=int, default=0, help="earlier answers of each annotator")
@@ -62,7 +68,8 @@ def prepare(chosen: argparse.Namespace) -> tuple[int, list[str]]:
     from django.db import transaction
     from rest_framework.authtoken.models import Token
 
-    from annotation.models import Annotation, Purpose
+    from annotation import golds, handing_out
+    from annotation.models import Annotation, Purpose, Verdict
     from annotation.queries import Ask, ask
     from learning.models import Run, Trial
     from projects.models import Dataset, Item, Label, Membership, Project, User
@@ -71,7 +78,10 @@ def prepare(chosen: argparse.Namespace) -> tuple[int, list[str]]:
     mark = secrets.token_hex(4)
     n = chosen.items or int(min(400, chosen.annotators / (chosen.think or 0.01)) * (chosen.seconds + 5) / chosen.overlap) + 200
     with transaction.atomic():
-        project = Project.objects.create(name=f"Queue {mark}", annotators_per_item=chosen.overlap)
+        project = Project.objects.create(
+            name=f"Queue {mark}", annotators_per_item=chosen.overlap, overlap=chosen.share, gold_share=chosen.gold,
+            plain_order=chosen.plain or "import",
+        )  # fmt: skip
         labels = [Label.objects.create(project=project, name=name, color="#0072b2") for name in LABELS]
         dataset = Dataset.objects.create(project=project, name="made up", status="finished")
         users = User.objects.bulk_create(User(username=f"annotator-{mark}-{i}") for i in range(chosen.annotators))
@@ -79,6 +89,16 @@ def prepare(chosen: argparse.Namespace) -> tuple[int, list[str]]:
         tokens = Token.objects.bulk_create(Token(user=user, key=secrets.token_hex(20)) for user in users)
         rows = [Item(project=project, dataset=dataset, key=f"k{i}", content=f"text {i} " * 12) for i in range(n + chosen.history)]
         items = Item.objects.bulk_create(rows, batch_size=2000)
+        if chosen.gold:
+            known = [Item(project=project, dataset=dataset, key=f"g{i}", content=f"gold {i} " * 12) for i in range(500)]
+            known = Item.objects.bulk_create(known)
+            Verdict.objects.bulk_create(Verdict(project=project, item=i, value=labels[0].pk, source="imported") for i in known)
+            golds.mark(project, project.items.filter(key__startswith="g"), users[0])
+        if chosen.reserve:
+            last = items[max(1, int(n * chosen.reserve)) - 1].pk
+            handing_out.reserve(project, project.items.filter(pk__lte=last, key__startswith="k"), users)
+        if chosen.plain:
+            return project.pk, [token.key for token in tokens]
         run = Run.objects.create(project=project, status="running", configuration={"stop": [{"name": "budget", "labels": n}]})
         # A phase in which answers wake nobody: the learner is at work, as it is most of the time in the continuous mode.
         trial = Trial.objects.create(run=run, strategy="margin", batch_size=100, phase="training", round_number=1)
@@ -251,20 +271,31 @@ def verify(chosen: argparse.Namespace, project: int, heard: list[dict]) -> bool:
     """What the database says of it. Everything here must be 0."""
     from django.db.models import Count, F
 
-    from annotation.models import Annotation, Assignment, Query, Verdict
+    from annotation.models import Annotation, Assignment, Gold, Query, Reservation, Verdict
 
     people = Counter(item for person in heard for item in set(person["handed_out"]))
+    gold = set(Gold.objects.filter(project=project).values_list("item_id", flat=True))
+    meant = set(Reservation.objects.filter(project=project).values_list("item_id", "user_id"))
+    reserved = {item for item, _ in meant}
     wanted = dict(Query.objects.filter(project=project).values_list("item_id", "wanted"))
     acknowledged = [token for person in heard for token in person["acknowledged"]]
     stored = set(Annotation.objects.filter(project=project, current=True).values_list("token", flat=True))
     mine = Annotation.objects.filter(project=project, query__isnull=False)
-    answered = mine.values("item").annotate(n=Count("pk"), people=Count("user", distinct=True))
+    answered = mine.filter(gold=False).values("item").annotate(n=Count("pk"), people=Count("user", distinct=True))
     slots = Assignment.objects.filter(item__project=project, slot__isnull=False)
     # A tie makes an item want one answer more; with two of three labels tied it has a verdict then, or is asked again.
     settled = set(Verdict.objects.filter(project=project, current=True).values_list("item", flat=True))
+    # All whom an item is reserved for may have answered, each something else: a reviewer settles that.
+    settled |= set(Query.objects.filter(project=project, status="disputed").values_list("item_id", flat=True))
     n_of = {row["item"]: row["n"] for row in answered}
     wrong = {
-        "asked of more people than wanted": sum(n > wanted[item] for item, n in people.items()),
+        "asked of more people than wanted": sum(n > wanted[item] for item, n in people.items() if item not in gold),
+        "asked of somebody for whom it is not reserved": sum(
+            place not in meant for place in slots.filter(item__in=reserved).values_list("item_id", "user_id")
+        )
+        if reserved
+        else 0,
+        "gold that changed a verdict": Verdict.objects.filter(item__in=gold).exclude(source="imported").count() if gold else 0,
         "more slots taken than wanted": slots.filter(slot__gte=F("query__wanted")).count(),
         "lost (acknowledged, not in the database)": sum(token not in stored for token in acknowledged),
         "doubled": sum(row["n"] != row["people"] for row in answered) + len(acknowledged) - len(set(acknowledged)),
@@ -273,6 +304,8 @@ def verify(chosen: argparse.Namespace, project: int, heard: list[dict]) -> bool:
             n >= wanted[item] and item not in settled for item, n in n_of.items()
         ),
     }
+    if gold:
+        print(f"  {mine.filter(gold=True).count()} of {mine.count()} answers were to gold")
     for what, n in wrong.items():
         print(f"  {n} {what}")
     return not any(wrong.values())
