@@ -62,6 +62,7 @@ def set_active(actor: User, person: User, active: bool) -> None:
         raise PermissionDenied("You cannot close your own account: ask another administrator.")
     User.objects.filter(pk=person.pk).update(is_active=active)
     if not active:
+        person.reservations.all().delete()  # they would wait for ever
         revoke_token(person)
 
 

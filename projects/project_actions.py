@@ -97,6 +97,8 @@ def add_member(project: Project, user: User, role: Role) -> Membership:
 def change_role(membership: Membership, role: Role) -> None:
     if role != Role.MANAGER:
         _keep_a_manager(membership)
+    if role == Role.VIEWER:
+        _end_reservations(membership)
     Membership.objects.filter(pk=membership.pk).update(role=role)
     membership.role = role
 
@@ -116,7 +118,13 @@ def remove_member(membership: Membership) -> None:
     """What the person labelled stays, and stays theirs; what they had on the screen is free for the others."""
     _keep_a_manager(membership)
     membership.user.assignments.filter(item__project=membership.project_id, state="leased").update(leased_until=timezone.now())
+    _end_reservations(membership)
     membership.delete()
+
+
+def _end_reservations(membership: Membership) -> None:
+    """What was meant for somebody who cannot label any more would wait for ever."""
+    membership.user.reservations.filter(project=membership.project_id).delete()
 
 
 def _keep_a_manager(membership: Membership) -> None:

@@ -8,8 +8,9 @@ from annotation import handing_out, queue
 from annotation.models import Annotation, Assignment, Query, Reservation
 from annotation.progress import why_empty
 from annotation.queries import ask
+from projects import accounts, project_actions
 from projects.errors import WrongState
-from projects.models import Membership
+from projects.models import Membership, Role
 from tests.annotation.asking import asked, items_of, running
 from tests.annotation.test_concurrency import at_once, people
 
@@ -154,6 +155,21 @@ def test_work_goes_to_nobody_who_cannot_do_it(project, items, annotator, colleag
     for to, said in ((annotator, "where it is"), (viewer, "cannot label"), (outsider, "cannot label"), (colleague, "paused")):
         with pytest.raises(WrongState, match=said):
             handing_out.take_back(project, annotator, to)
+
+
+@pytest.mark.parametrize("how", ["removed", "viewer", "closed"])
+def test_what_was_meant_for_somebody_who_cannot_label_any_more_is_everybodys(
+    project, items, annotator, colleague, admin_user, how
+):
+    handing_out.reserve(project, some(project, items[:4]), [colleague])
+    member = project.memberships.get(user=colleague)
+    if how == "removed":
+        project_actions.remove_member(member)
+    elif how == "viewer":
+        project_actions.change_role(member, Role.VIEWER)
+    else:
+        accounts.set_active(admin_user, colleague, False)
+    assert leased(annotator, project) == pks(items)
 
 
 def test_who_is_paused_gets_nothing_new_and_is_not_waited_for(project, items, annotator, colleague):
