@@ -7,9 +7,11 @@ from django.db import connection
 from django.db.models import Exists, Q
 from django.utils import timezone
 
-from annotation import statements, turns
-from annotation.models import Assignment, Query, Reservation, Verdict
-from annotation.signals import answers_changed
+from annotation import consensus, statements, turns
+from annotation.consensus import Answer, Step
+from annotation.models import Annotation, Assignment, Query, Reservation, Verdict
+from annotation.signals import answers_changed, weights_wanted
+from projects.errors import WrongState
 from projects.models import Item, Membership, Project, Role, User
 from projects.task_types import task_type
 
@@ -23,26 +25,30 @@ _RANK = {Source.MODEL: 0, Source.IMPORTED: 1, Source.PEOPLE: 2, Source.ADJUDICAT
 def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> list[Query]:
     """Hold the item's answers against what its queries want; the queries whose status changed.
 
-    Enough answers that agree: a verdict, and every open query on the item is answered, whoever asked. A tie asks one person
-    more while there is one; after that the item is disputed, and a reviewer settles it. Too few (somebody undid an answer):
-    the queries of runs that still go on are open again. Call inside the transaction that changed the answers, with the item
-    locked.
+    Enough answers that the project's rule makes one value of: a verdict, and every open query on the item is answered, whoever
+    asked. Where the rule wants it, one person more is asked while there is one; after that the item is disputed, and a reviewer
+    settles it. Too few (somebody undid an answer): the queries of runs that still go on are open again. Call inside the
+    transaction that changed the answers, with the item locked.
     """
-    given = statements.answers(item.pk)
+    given = _answers(project, item)
     queries = statements.queries(item.pk)
     waiting = [query for query in queries if query.status != Status.ANSWERED]
-    task = task_type(project.task)
-    consensus = task.consensus([value for value, _ in given])
-    asked_for = [value for value, is_extra in given if not is_extra]
-    if consensus is None:  # an extra answer adds to a majority; it does not turn a decision into a tie
-        consensus = task.consensus(asked_for)
     # What the project wants now, but no more than its queries have slots for (the open ones, where there are any).
     wanted = min([project.annotators_per_item, *(query.wanted for query in waiting or queries)])
-    if len(given) >= wanted and consensus is not None:
-        set_verdict(project, item, consensus, Source.PEOPLE)
+    enough = len(given) >= wanted
+    decision = (
+        consensus.decide(project.consensus, task_type(project.task), given, lambda: _weights(project))
+        if enough and given
+        else None
+    )
+    if enough and decision and decision.step == Step.SETTLED:
+        set_verdict(project, item, decision.value, Source.PEOPLE)
         changed = _close(waiting, Status.ANSWERED)
-    elif len(given) >= wanted:
-        changed = _ask_one_more(project, item, queries, len(asked_for) + 1)
+    elif enough and decision and decision.step == Step.DISPUTED:
+        changed = _close([query for query in queries if query.status != Status.SKIPPED], Status.DISPUTED)
+        _take_back(item)
+    elif enough:
+        changed = _ask_one_more(project, item, queries, sum(not answer.extra for answer in given) + 1)
         _take_back(item)
     else:
         again = {Status.ANSWERED, Status.DISPUTED} | ({Status.SKIPPED} if reopens_skipped else set())
@@ -53,8 +59,34 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     return changed
 
 
+def _answers(project: Project, item: Item) -> list[Answer]:
+    """The current answers, in the order in which people first came. Only rules that look at people need the slower look-up."""
+    if project.consensus == "majority":
+        return [Answer(0, value, extra) for value, extra in statements.answers(item.pk)]
+    found = Annotation.objects.filter(item=item, withdrawn_at=None, skipped=False, gold=False).order_by("pk")
+    by_user: dict[int, Answer] = {}  # who corrects an answer keeps the place of the first one
+    current = set()
+    for user, value, extra, is_current in found.values_list("user_id", "value", "extra", "current"):
+        by_user[user] = Answer(user, value, extra)
+        if is_current:
+            current.add(user)
+    return [answer for user, answer in by_user.items() if user in current]
+
+
+def _weights(project: Project) -> dict[int, float]:
+    """By user id, of whoever estimates them (learning does); empty: all count alike."""
+    return next((found for _, found in weights_wanted.send(Project, project=project) if found), {})
+
+
 def set_verdict(
-    project: Project, item: Item, value, source: str, *, user: User | None = None, probability: float | None = None
+    project: Project,
+    item: Item,
+    value,
+    source: str,
+    *,
+    user: User | None = None,
+    probability: float | None = None,
+    comment: str = "",
 ) -> Verdict | None:
     """Make this the current verdict, the earlier one history. None where one of a higher rank stands."""
     if current := statements.current_verdict(item.pk):
@@ -62,12 +94,19 @@ def set_verdict(
         if _RANK[old_source] > _RANK[source]:
             return None
         if (old_value, old_source) == (value, source):
-            return Verdict.objects.get(pk=pk)
+            verdict = Verdict.objects.get(pk=pk)
+            if comment and comment != verdict.comment:
+                Verdict.objects.filter(pk=pk).update(comment=comment)
+                verdict.comment = comment
+            return verdict
         Verdict.objects.filter(pk=pk).update(current=False)
     verdict = Verdict(
         project=project, item=item, value=value, source=source, user=user, probability=probability, created_at=timezone.now()
     )
     statements.insert_verdict(verdict)
+    if comment:  # rare: the statement behind every answer has no column for it
+        Verdict.objects.filter(item=item, current=True).update(comment=comment)
+        verdict.comment = comment
     return verdict
 
 
@@ -75,11 +114,35 @@ def adjudicate(user: User, project: Project, item: Item, value, comment: str = "
     """A reviewer's word: settles a dispute, and outranks the answers. `value` is in its stored form."""
     with turns.write():
         statements.lock_item(project.pk, item=item.pk)
-        verdict = set_verdict(project, item, value, Source.ADJUDICATED, user=user)
+        verdict = set_verdict(project, item, value, Source.ADJUDICATED, user=user, comment=comment[:2000])
         disputed = item.queries.exclude(status__in=[Status.WITHDRAWN, Status.ANSWERED]).select_related("trial")
         if changed := _close(list(disputed), Status.ANSWERED):
             answers_changed.send(Query, queries=changed)
     return verdict
+
+
+def ask_one_more(project: Project, item: Item) -> None:
+    """A reviewer wants another opinion. Raises WrongState where nobody is left to ask, or nothing asks for the item any more."""
+    with turns.write():
+        statements.lock_item(project.pk, item=item.pk)
+        if not eligible(project, item).exists():
+            raise WrongState("Nobody is left to ask: everybody who may answer has answered or skipped it. Decide it yourself.")
+        n = sum(not answer.extra for answer in _answers(project, item))
+        changed = _ask_one_more(project, item, statements.queries(item.pk), n + 1)
+        if not changed:
+            raise WrongState("It cannot be asked again: it is open already, or the run that asked for it is over.")
+        _take_back(item)
+        answers_changed.send(Query, queries=changed)
+
+
+def set_aside(project: Project, item: Item) -> None:
+    """A reviewer says that it cannot be decided: asked no more, and without a verdict of people the learner leaves it out."""
+    with turns.write():
+        statements.lock_item(project.pk, item=item.pk)
+        changed = _close(statements.queries(item.pk), Status.SKIPPED)
+        _take_back(item)
+        if changed:
+            answers_changed.send(Query, queries=changed)
 
 
 def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
