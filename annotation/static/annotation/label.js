@@ -3,11 +3,12 @@
 import { preload, render } from "./content.js";
 import { listen } from "./keys.js";
 import { Outbox, newToken } from "./outbox.js";
-import { showProgress, showReason, showSaved } from "./panel.js";
-import { Search } from "./search.js";
+import { loadPanel } from "./panel.js";
+import { showProgress, showReason, showSaved } from "./status.js";
 import { Timer } from "./timer.js";
 
 const setup = JSON.parse(document.getElementById("setup").textContent);
+const panel = await loadPanel();
 const $ = (id) => document.getElementById(id);
 const AHEAD = 3;
 const POLL = 2000;
@@ -48,7 +49,7 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   onChange: () => showSaved(outbox, setup),
 });
 outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
-const search = Search.attach((name) => answer(name));
+panel.onAnswer((value) => answer(value));
 
 function announce(text) {
   $("live").textContent = text;
@@ -76,10 +77,7 @@ function show(item, before = null) {
   $("comment").value = before?.comment ?? "";
   $("comment-field").hidden = !before?.comment;
   $("comment-open").setAttribute("aria-expanded", String(Boolean(before?.comment)));
-  for (const button of document.querySelectorAll("#labels [data-label]")) {
-    button.classList.toggle("was", before?.value === button.dataset.label);
-  }
-  search?.reset();
+  panel.show(item, before?.value ?? undefined);
   $("item").scrollIntoView({ block: "nearest" });
   timer.restart();
 }
@@ -89,7 +87,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   const comment = [reason, $("comment").value.trim()].filter(Boolean).join(". ");
   const token = newToken();
   const flagged = $("flag").getAttribute("aria-pressed") === "true";
-  const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user };
+  const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user, guidelines: setup.guidelines };
   if (!skipped) body.value = value;
   history.push({ token, item: current, value, flagged, comment });
   if (history.length > KEEP_HISTORY) history.shift();
@@ -97,7 +95,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   const next = ahead.shift() ?? null;
   show(next); // first the eye, then the wire
   outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
-  announce(`${skipped ? "Skipped" : `Labelled ${value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
+  announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
 }
 
 function spoken(item) {
@@ -190,7 +188,7 @@ const deeds = {
     $("comment").blur();
     $("comment-field").hidden = !$("comment").value;
     $("comment-open").setAttribute("aria-expanded", String(!$("comment-field").hidden));
-    search?.input.focus();
+    document.querySelector("#panel [data-page-keys]")?.focus();
   },
   guidelines() {
     const panel = $("guidelines");
@@ -200,12 +198,6 @@ const deeds = {
   help() { $("help-dialog").showModal(); },
 };
 
-$("labels").addEventListener("click", (event) => {
-  const button = event.target.closest("[data-label]");
-  if (!button || event.detail > 1) return; // the second half of a double click is not meant for the next item
-  if (event.detail) button.blur();
-  answer(button.dataset.label);
-});
 for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["help-open", "help"]]) {
   $(id).addEventListener("click", (event) => { if (event.detail) event.currentTarget.blur(); deeds[deed](); });
 }
@@ -226,7 +218,7 @@ $("trouble").addEventListener("click", (event) => {
   if (event.target.id === "retry") outbox.retryRefused();
   if (event.target.id === "discard") outbox.discardRefused();
 });
-listen({ labels: setup.labels, answer, deeds, search });
+listen({ panel, deeds });
 
 window.addEventListener("beforeunload", (event) => {
   if (outbox.waiting) event.preventDefault();
