@@ -16,5 +16,6 @@ urlpatterns = [
     path("", include("projects.api")),
     path("", include("annotation.api")),
     path("", include("annotation.api_handing_out")),
+    path("", include("annotation.api_review")),
     path("", include("learning.api")),
 ]

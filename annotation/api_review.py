@@ -1,0 +1,106 @@
+"""REST of the review queue, by the same functions as its page."""
+
+from django.http import Http404
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers as s
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alambic_site.api import Conflict, Pagination
+from annotation import review
+from annotation.api import ProjectView, _text, item_payload
+from annotation.schemas import ERRORS
+from projects.errors import WrongState
+from projects.models import Role
+from projects.task_types import InvalidValue
+
+
+class ReviewSerializer(s.Serializer):
+    action = s.CharField(help_text="decide, ask (one person more) or skip (not decidable)")
+    value = s.CharField(required=False, help_text="With decide: the name of the label.")
+    comment = s.CharField(required=False, help_text="Why, for those who answered otherwise.")
+
+
+class ReviewedSerializer(s.Serializer):
+    message = s.CharField()
+
+
+class AnswerGivenSerializer(s.Serializer):
+    person = s.CharField(help_text="A letter where the project hides names.")
+    value = s.CharField(allow_null=True, help_text="null: skipped")
+    seconds = s.FloatField(allow_null=True)
+    comment = s.CharField()
+    flagged = s.BooleanField()
+    at = s.DateTimeField()
+
+
+class ToReviewSerializer(s.Serializer):
+    item = s.IntegerField()
+    key = s.CharField()
+    answers = AnswerGivenSerializer(many=True)
+
+
+class ReviewPageSerializer(s.Serializer):
+    count = s.IntegerField()
+    next = s.CharField(allow_null=True)
+    previous = s.CharField(allow_null=True)
+    results = ToReviewSerializer(many=True)
+
+
+@extend_schema(tags=["review"])
+class ReviewView(ProjectView):
+    minimum = Role.REVIEWER
+    writes = False
+
+    @extend_schema(
+        operation_id="projects_review_list",
+        summary="Items that wait for a reviewer, with all their answers",
+        parameters=[OpenApiParameter("kind", str, description="disputed (default) or flagged"), OpenApiParameter("page", int)],
+        responses={200: ReviewPageSerializer, **ERRORS},
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        try:
+            found = review.waiting(project, request.query_params.get("kind") or "disputed")
+        except review.Refused as error:
+            raise ValidationError({error.field: [str(error)]}) from error
+        pages = Pagination()
+        items = pages.paginate_queryset(found, request, view=self)
+        answers = review.answers_of(project, items)
+        return pages.get_paginated_response([item_payload(project, item) | {"answers": answers[item.pk]} for item in items])
+
+
+@extend_schema(tags=["review"])
+class ReviewItemView(ProjectView):
+    minimum = Role.REVIEWER
+
+    @extend_schema(
+        operation_id="projects_review_item",
+        summary="Decide an item, ask one person more, or set it aside",
+        request=ReviewSerializer,
+        responses={200: ReviewedSerializer, **ERRORS},
+    )
+    def post(self, request: Request, project_id: int, item_id: int) -> Response:
+        project, data = self.project(), self.body()
+        item = project.items.filter(pk=item_id).first()
+        if item is None:
+            raise Http404("No such item in this project.")
+        comment = _text(data, "comment", review.MAX_COMMENT)
+        try:
+            action = data.get("action")
+            said = review.review(request.user, project, item, str(action), value=data.get("value"), comment=comment)
+        except review.Refused as error:
+            raise ValidationError({error.field: [str(error)]}) from error
+        except InvalidValue as error:
+            raise ValidationError({"value": [str(error)]}) from error
+        except WrongState as error:
+            raise Conflict(str(error)) from error
+        return Response({"message": said})
+
+
+urlpatterns = [
+    path("projects/<int:project_id>/review/", ReviewView.as_view(), name="api-review"),
+    path("projects/<int:project_id>/review/<int:item_id>/", ReviewItemView.as_view(), name="api-review-item"),
+]

@@ -1,0 +1,111 @@
+"""The review queue: items that people disagree on, then those that somebody flagged or commented, for a reviewer's word."""
+
+import string
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from annotation.models import Annotation, Query, Verdict
+from annotation.verdicts import adjudicate, ask_one_more, set_aside
+from projects.models import Item, Project, User
+from projects.task_types import task_type
+
+KINDS = {"disputed": "Disputed", "flagged": "Flagged or commented"}
+MAX_COMMENT = 2000
+_RECENT = 200  # decided items that feedback looks back on
+
+
+class Refused(ValueError):
+    """What is asked for cannot be meant; `field` is which part of it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def waiting(project: Project, kind: str) -> QuerySet[Item]:
+    """The items of one kind that wait for a reviewer, in the order of import. Raises Refused for another kind."""
+    if kind not in KINDS:
+        raise Refused("kind", f"There is no such kind of review; there are: {', '.join(KINDS)}.")
+    asked = Query.objects.filter(item=OuterRef("pk"))
+    disputed = Exists(asked.filter(status=Query.Status.DISPUTED))
+    if kind == "disputed":
+        return project.items.filter(disputed).order_by("pk")
+    said = Annotation.objects.filter(item=OuterRef("pk"), current=True).filter(
+        Q(flagged=True) | Q(skipped=False) & ~Q(comment="")
+    )
+    settled = Verdict.objects.filter(item=OuterRef("pk"), current=True, source=Verdict.Source.ADJUDICATED)
+    set_aside_before = Exists(asked.filter(status=Query.Status.SKIPPED))
+    return project.items.filter(Exists(said)).exclude(disputed).exclude(Exists(settled)).exclude(set_aside_before).order_by("pk")
+
+
+def counts(project: Project) -> dict[str, int]:
+    return {kind: waiting(project, kind).count() for kind in KINDS}
+
+
+def answers_of(project: Project, items: list[Item]) -> dict[int, list[dict[str, Any]]]:
+    """By item id, its answers in the order in which they came; one statement for all of them.
+
+    {person, value (its words, None: skipped), seconds, comment, flagged, at}; person is a letter where names are hidden.
+    """
+    names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
+    found: dict[int, list[dict[str, Any]]] = {item.pk: [] for item in items}
+    rows = Annotation.objects.filter(item__in=items, current=True).select_related("user").order_by("pk")
+    for row in rows:
+        mine = found[row.item_id]
+        letter = string.ascii_uppercase[len(mine) % 26]
+        mine.append(
+            {
+                "person": f"Person {letter}" if project.hide_names else row.user.username,
+                "value": None if row.skipped else task.display(row.value, names),
+                "seconds": row.seconds,
+                "comment": row.comment,
+                "flagged": row.flagged,
+                "at": row.created_at,
+            }
+        )
+    return found
+
+
+def review(user: User, project: Project, item: Item, action: str, *, value: Any = None, comment: str = "") -> str:
+    """Do what a reviewer chose: decide (value: raw), ask (one person more) or skip (not decidable). What happened, in words.
+
+    Raises Refused or InvalidValue for what cannot be meant, WrongState where nobody is left to ask.
+    """
+    if len(comment) > MAX_COMMENT:
+        raise Refused("comment", f"Must have at most {MAX_COMMENT} characters; this has {len(comment)}.")
+    if action == "decide":
+        labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
+        adjudicate(user, project, item, task_type(project.task).parse(value, labels), comment)
+        return f"{item.key} is “{str(value).strip()}”. The answers stay in the history."
+    if action == "ask":
+        ask_one_more(project, item)
+        return f"One person more is asked about {item.key}."
+    if action == "skip":
+        set_aside(project, item)
+        return f"{item.key} is set aside as not decidable: the learner leaves it out."
+    raise Refused("action", "There is no such action; there are: decide, ask, skip.")
+
+
+@dataclass(frozen=True)
+class Overruled:
+    item: Item
+    mine: str
+    decided: str
+    comment: str
+
+
+def feedback(user: User, project: Project) -> list[Overruled]:
+    """Which of this person's answers a reviewer decided otherwise, the latest first, of the last 200 that were decided."""
+    names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
+    given = Annotation.objects.filter(item=OuterRef("item"), user=user, current=True, skipped=False)
+    verdicts = Verdict.objects.filter(Exists(given), project=project, current=True, source=Verdict.Source.ADJUDICATED)
+    decided = list(verdicts.select_related("item").order_by("-pk")[:_RECENT])
+    answers = Annotation.objects.filter(item__in=[v.item_id for v in decided], user=user, current=True)
+    mine = dict(answers.values_list("item_id", "value"))
+    return [
+        Overruled(v.item, task.display(mine[v.item_id], names), task.display(v.value, names), v.comment)
+        for v in decided
+        if mine[v.item_id] != v.value
+    ]

@@ -1,0 +1,69 @@
+"""The page on which a reviewer decides, and the one that tells people which of their answers were decided otherwise."""
+
+import json
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from annotation import review
+from projects.access import project_page
+from projects.errors import WrongState
+from projects.models import Modality, Project, Role
+from projects.task_types import InvalidValue
+
+
+@project_page(Role.REVIEWER, writes=True)
+def page(request: HttpRequest, project: Project) -> HttpResponse:
+    """One item at a time; `after` (an item's id) goes on without deciding."""
+    kind = request.GET.get("kind", "")
+    if request.method == "POST":
+        item = get_object_or_404(project.items, pk=_id(request.POST.get("item", "")))
+        data = request.POST
+        try:
+            said = review.review(
+                request.user, project, item, data.get("action", ""), value=data.get("value"), comment=data.get("comment", "")
+            )
+        except (review.Refused, InvalidValue, WrongState) as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, said)
+        return redirect(f"{reverse('review', args=[project.pk])}{f'?kind={kind}' if kind in review.KINDS else ''}")
+    counts = review.counts(project)
+    if kind not in review.KINDS:
+        kind = next((name for name in review.KINDS if counts[name]), "disputed")
+    items = review.waiting(project, kind)
+    after = _id(request.GET.get("after", ""))
+    item = items.filter(pk__gt=after).first() or items.first()
+    context = {
+        "project": project,
+        "kind": kind,
+        "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],
+        "item": item,
+        "n": counts[kind],
+        "answers": review.answers_of(project, [item])[item.pk] if item else [],
+        "labels": project.labels.filter(retired_at=None),
+        "row": _row(item.content) if item and project.modality == Modality.TABLE else {},
+    }
+    return render(request, "annotation/review.html", context)
+
+
+@require_safe
+@project_page(Role.ANNOTATOR)
+def feedback(request: HttpRequest, project: Project) -> HttpResponse:
+    context = {"project": project, "overruled": review.feedback(request.user, project)}
+    return render(request, "annotation/review_feedback.html", context)
+
+
+def _id(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def _row(content: str) -> dict:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

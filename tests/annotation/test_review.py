@@ -1,0 +1,75 @@
+"""The review queue: what waits in it, what a reviewer can do, and what annotators learn of it."""
+
+import pytest
+
+from annotation import queue
+from annotation.models import Query, Verdict
+from annotation.queries import ask
+from tests.annotation.asking import asked, items_of, running
+
+
+@pytest.fixture
+def disputed(project, annotator, colleague):
+    project.consensus, project.annotators_per_item = "unanimous", 2
+    project.save()
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=2)
+    queue.submit(annotator, project, item=item, value="ham", token="a")
+    queue.submit(colleague, project, item=item, value="spam", token="b", comment="It sells something.")
+    return item
+
+
+def test_a_reviewer_decides_and_the_other_learns_why(project, disputed, annotator, colleague, reviewer, browse):
+    address = f"/projects/{project.pk}/review/"
+    shown = browse(reviewer).get(address).content.decode()
+    assert disputed.content in shown and "It sells something." in shown and "annotator" in shown
+    sent = {"item": disputed.pk, "action": "decide", "value": "spam", "comment": "An advertisement."}
+    after = browse(reviewer).post(address, sent, follow=True).content.decode()
+    assert "Nothing to review here" in after
+    verdict = Verdict.objects.get(current=True)
+    assert (verdict.source, verdict.user, verdict.comment) == ("adjudicated", reviewer, "An advertisement.")
+    assert Query.objects.get().status == "answered"
+    feedback = f"/projects/{project.pk}/my-answers/feedback/"
+    assert "An advertisement." in browse(annotator).get(feedback).content.decode()
+    assert "An advertisement." not in browse(colleague).get(feedback).content.decode()
+
+
+def test_names_are_hidden_where_the_project_says_so(project, disputed, reviewer, api):
+    project.hide_names = True
+    project.save()
+    (found,) = api(reviewer).get(f"/api/projects/{project.pk}/review/").json()["results"]
+    assert [(answer["person"], answer["value"]) for answer in found["answers"]] == [("Person A", "ham"), ("Person B", "spam")]
+
+
+def test_one_person_more_is_asked_while_there_is_one(project, disputed, reviewer, api):
+    address = f"/api/projects/{project.pk}/review/{disputed.pk}/"
+    assert api(reviewer).post(address, {"action": "ask"}, format="json").status_code == 200
+    assert [lease.item for lease in queue.lease_next(reviewer, project, 1)] == [disputed]
+    queue.submit(reviewer, project, item=disputed, value="ham", token="c")
+    assert api(reviewer).post(address, {"action": "ask"}, format="json").status_code == 409
+
+
+def test_what_cannot_be_decided_leaves_the_queue_without_a_verdict(project, disputed, reviewer, api):
+    client = api(reviewer)
+    client.post(f"/api/projects/{project.pk}/review/{disputed.pk}/", {"action": "skip"}, format="json")
+    assert client.get(f"/api/projects/{project.pk}/review/").json()["count"] == 0
+    assert not Verdict.objects.filter(current=True).exists()
+
+
+def test_a_comment_brings_a_settled_item_to_the_reviewer(project, annotator, reviewer, api):
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=1)
+    queue.submit(annotator, project, item=item, value="ham", token="a", comment="Not sure.")
+    client = api(reviewer)
+    address = f"/api/projects/{project.pk}/review/"
+    assert [row["item"] for row in client.get(f"{address}?kind=flagged").json()["results"]] == [item.pk]
+    client.post(f"{address}{item.pk}/", {"action": "decide", "value": "ham"}, format="json")
+    assert client.get(f"{address}?kind=flagged").json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"), [({"action": "eat"}, "action"), ({"action": "decide", "value": "eggs"}, "value"), ({}, "action")]
+)
+def test_bad_input_gets_a_sentence(project, disputed, reviewer, api, sent, field):
+    answer = api(reviewer).post(f"/api/projects/{project.pk}/review/{disputed.pk}/", sent, format="json")
+    assert answer.status_code == 400 and field in answer.json()
