@@ -51,20 +51,20 @@ def lease_next(
             lost = _renew(stale, user, now)
         mine = [a for a in mine if a.pk not in lost]
     for _ in range(_TRIES):
-        if len(mine) == count or (found := _open_candidates(user, project, count - len(mine), now)) is None:
+        need = count - len(mine)
+        if need <= 0 or (found := _open_candidates(user, project, need, now)) is None:
             break
-        due = golds.due(user, project, len(mine), count - len(mine)) if found else []
+        due = golds.due(user, project, len(mine), need) if found else []
         with turns.write(durable=False):
             gold = golds.lease(user, due, list(found.values())[-1].query(), now + LEASE, now) if due else []
-            count -= len(gold)
-            mine += _claim(user, found, count - len(mine), now)
-            if len(mine) < count:  # others were faster: look again, now that this transaction has its turn
-                # Who holds nothing may wait for the order's lock; with a claim in hand, two could wait for each other.
-                look = _candidates if mine or gold else _open_candidates
-                mine += _claim(user, look(user, project, count - len(mine), now) or {}, count - len(mine), now)
+            claimed = _claim(user, found, need - len(gold), now)
+            if not claimed and not gold:  # others were faster: look again, now that this transaction has its turn
+                # Only who holds nothing may: two that claim in different orders would wait for each other (PostgreSQL).
+                claimed = _claim(user, _open_candidates(user, project, need, now) or {}, need, now)
+        mine += claimed
         for offset, place in gold:
             mine.insert(offset, place)
-        if mine:
+        if len(claimed) + len(gold) >= min(need, len(found)) > 0:
             break
     return mine
 
