@@ -4,7 +4,7 @@ import json
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -20,9 +20,11 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     """One item at a time; `after` (an item's id) goes on without deciding."""
     kind = request.GET.get("kind", "")
     if request.method == "POST":
-        item = get_object_or_404(project.items, pk=_id(request.POST.get("item", "")))
         data = request.POST
+        item = project.items.filter(pk=_id(data.get("item", ""))).first()
         try:
+            if item is None:
+                raise review.Refused("item", "There is no such item in this project any more.")
             said = review.review(
                 request.user, project, item, data.get("action", ""), value=data.get("value"), comment=data.get("comment", "")
             )

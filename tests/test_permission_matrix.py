@@ -106,7 +106,7 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("item-gold", "GET"): READ_ONLY,
     ("item-gold", "POST"): page(MANAGER, 302),
     ("review", "GET"): page(REVIEWER),
-    ("review", "POST"): page(REVIEWER, LET_IN),
+    ("review", "POST"): page(REVIEWER, 302),
     ("feedback", "GET"): page(ANNOTATOR),
     ("feedback", "POST"): READ_ONLY,
     ("item-settle", "GET"): READ_ONLY,
