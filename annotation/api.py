@@ -209,7 +209,7 @@ def _submit(user: User, project: Project, data: dict, assignment: int | None, it
         raise ValidationError({"token": ["Must be a text of 1 to 64 characters, a new random one for every answer."]})
     fields = {
         "token": token, "seconds": _seconds(data), "skipped": _flag(data, "skipped"), "flagged": _flag(data, "flagged"),
-        "comment": _text(data, "comment", 10_000), "value": data.get("value"),
+        "comment": _text(data, "comment", 10_000), "value": data.get("value"), "guidelines": _guidelines(project, data),
     }  # fmt: skip
     try:
         try:
@@ -224,6 +224,14 @@ def _submit(user: User, project: Project, data: dict, assignment: int | None, it
         raise ValidationError({field: [str(error)]}) from error
 
 
+def _guidelines(project: Project, data: dict) -> int | None:
+    """The version of the guidelines that the client showed; it may be older than the newest, never one that was not written."""
+    number = _whole(data, "guidelines", None, 1, 2**31 - 1)
+    if number is not None and not project.guidelines_versions.filter(number=number).exists():
+        raise ValidationError({"guidelines": [f"This project's guidelines have no version {number}."]})
+    return number
+
+
 def _annotation(project: Project, row: Annotation, names: dict[int, str]) -> dict:
     return {
         "id": row.pk,
@@ -236,6 +244,7 @@ def _annotation(project: Project, row: Annotation, names: dict[int, str]) -> dic
         "extra": row.extra,
         "flagged": row.flagged,
         "comment": row.comment,
+        "guidelines": row.guidelines,
         "seconds": row.seconds,
         "current": row.current,
         "withdrawn": row.withdrawn_at is not None,

@@ -166,8 +166,9 @@ def submit(
     skipped: bool = False,
     flagged: bool = False,
     comment: str = "",
+    guidelines: int | None = None,
 ) -> Submission:
-    """Store one person's answer. Never refused for a lost lease, never counted twice.
+    """Store one person's answer. Never refused for a lost lease, never counted twice. `guidelines`: the version on the page.
 
     Raises InvalidValue (the value is none of the task's), Http404 (no such item here).
     """
@@ -187,7 +188,7 @@ def submit(
             if statements.has_token(token) and (earlier := _by_token(user, project, token)):
                 return earlier
             found = _item(project, assignment, item)
-            return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment)
+            return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment, guidelines)
     except IntegrityError:
         if earlier := _by_token(user, project, token):  # the same submit, twice at once
             return earlier
@@ -252,7 +253,9 @@ def _item(project: Project, assignment, item) -> Item:
     return found
 
 
-def _store(user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str) -> Submission:
+def _store(
+    user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str, guidelines: int | None
+) -> Submission:
     now = timezone.now()
     place = statements.place(item.pk, user.pk)
     query = place.query if place else _query_of(item)
@@ -265,7 +268,8 @@ def _store(user, project, item: Item, value, seconds, token: str, skipped: bool,
     outcome = _take_gold(place, skipped) if gold else _take_place(user, item, place, query, skipped, now)
     annotation = Annotation(
         project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
-        extra=outcome == "extra", flagged=flagged, comment=comment, gold=gold, token=token, created_at=now,
+        extra=outcome == "extra", flagged=flagged, comment=comment, gold=gold, guidelines=guidelines, token=token,
+        created_at=now,
     )  # fmt: skip
     statements.insert_annotation(annotation)
     if replaced is not None and outcome != "extra":

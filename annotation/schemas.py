@@ -37,6 +37,7 @@ class AnswerSerializer(s.Serializer):
     skipped = s.BooleanField(default=False)
     flagged = s.BooleanField(default=False)
     comment = s.CharField(default="", allow_blank=True, help_text="Of a skip: its reason.")
+    guidelines = s.IntegerField(required=False, help_text="The version of the guidelines that was shown beside the item.")
     next = s.IntegerField(default=0, min_value=0, max_value=50, help_text="Lease up to so many items along with it.")
     user = s.IntegerField(required=False, help_text="Who wrote it; 409 if somebody else is logged in by now.")
 
@@ -123,6 +124,7 @@ class OneAnnotationSerializer(s.Serializer):
     extra = s.BooleanField()
     flagged = s.BooleanField()
     comment = s.CharField()
+    guidelines = s.IntegerField(allow_null=True, help_text="The version that it was made under; null: not recorded.")
     seconds = s.FloatField(allow_null=True)
     current = s.BooleanField()
     withdrawn = s.BooleanField()

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation.models import Query
+from annotation.models import Annotation, Query
 from annotation.queue import LEASE
 from annotation.reasons import BADGES
 from annotation.verdicts import adjudicate
@@ -27,6 +27,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
     labels = list(project.labels.filter(retired_at=None))
     task = task_type(project.task)
     many = len(labels) >= SEARCH_FROM
+    newest = project.guidelines_versions.values_list("number", flat=True).first()
     setup = {
         "project": project.pk,
         "user": request.user.pk,
@@ -38,10 +39,18 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
         "labels": [{"name": label.name, "hotkey": label.hotkey.lower()} for label in labels],
         "search": many,
         "leaseSeconds": LEASE.total_seconds(),
+        "guidelines": newest,
         "badges": {purpose.value: words for purpose, words in BADGES.items()},
     }
     context = {"project": project, "labels": labels, "task": task, "many": many, "setup": setup}
+    context["guidelines_changed"] = newest is not None and _seen(request.user.pk, project) not in (None, newest)
     return render(request, "annotation/label.html", context)
+
+
+def _seen(user_id: int, project: Project) -> int | None:
+    """The version of the guidelines under which this person answered last here; None where none was recorded."""
+    mine = Annotation.objects.filter(project=project, user=user_id).order_by("-created_at")
+    return mine.values_list("guidelines", flat=True).first()
 
 
 @require_POST

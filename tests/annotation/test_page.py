@@ -76,3 +76,31 @@ def test_settling_needs_a_reviewer_a_label_and_an_item_of_the_project(browse, pr
     for value in ({"value": "eggs"}, {}):
         assert browse(reviewer).post(address, value).status_code == 302
     assert not Verdict.objects.exists()
+
+
+def test_a_message_to_everybody_who_labels_is_on_the_page_and_no_markup(browse, project, annotator):
+    assert 'id="message"' not in browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+    project.message = "Lunch at <b>one</b>"
+    project.save()
+    assert "Lunch at &lt;b&gt;one&lt;/b&gt;" in browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+
+
+def test_an_answer_records_the_guidelines_on_the_page_and_a_newer_version_is_announced(browse, project, annotator, colleague):
+    def page(person=annotator) -> str:
+        return browse(person).get(f"/projects/{project.pk}/label/").content.decode()
+
+    project.guidelines_versions.create(number=1, text="old")
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=1)
+    assert '"guidelines": 1' in page()
+    body = {"item": item.pk, "value": "ham", "token": "t1", "guidelines": 1}
+    address = f"/api/projects/{project.pk}/annotations/"
+    project.guidelines_versions.create(number=2, text="new")  # written while the page was open
+    refused = browse(annotator).post(address, body | {"guidelines": 7, "token": "t0"}, content_type="application/json")
+    assert (refused.status_code, refused.json()) == (400, {"guidelines": ["This project's guidelines have no version 7."]})
+    assert browse(annotator).post(address, body, content_type="application/json").status_code == 201
+    assert [row["guidelines"] for row in browse(annotator).get(address).json()["results"]] == [1]
+    assert "The guidelines changed since your last answer" in page()
+    assert "The guidelines changed" not in page(colleague)  # who has not answered yet reads them anyway
+    browse(annotator).post(address, body | {"guidelines": 2, "token": "t2"}, content_type="application/json")
+    assert "The guidelines changed" not in page()
