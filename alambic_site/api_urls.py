@@ -18,4 +18,5 @@ urlpatterns = [
     path("", include("annotation.api_handing_out")),
     path("", include("annotation.api_review")),
     path("", include("learning.api")),
+    path("", include("learning.api_quality")),
 ]

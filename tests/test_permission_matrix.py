@@ -194,6 +194,7 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-golds", "GET"): rest(MANAGER),
     ("api-golds", "POST"): (rest(MANAGER, 201), {"filter": {}}),
     ("api-golds", "DELETE"): (rest(MANAGER), {"filter": {}}),
+    ("api-quality", "GET"): rest(ANNOTATOR),
     ("api-review", "GET"): rest(REVIEWER),
     ("api-review-item", "POST"): (rest(REVIEWER, LET_IN), {"action": "skip"}),
     ("api-run-list", "GET"): rest(ANY),

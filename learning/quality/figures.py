@@ -1,0 +1,95 @@
+"""How far a project's people agree, and how each of them does: one read of the answers, all numbers from engine/crowd."""
+
+import json
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from django.db.models import Max
+
+from annotation.models import Annotation, Gold
+from learning.engine import crowd
+from projects.models import Project
+
+# The most recent answers; the page says when there are more.
+MOST_ANSWERS = 50_000
+
+
+def quality(project: Project) -> dict[str, Any]:
+    """{answers, percent, alpha: {value, low, high}, pairs: [{first, second, items, percent, kappa}], people: [...]}.
+
+    people: {user (id), answers, gold: {n, share, low, high}, seconds (median), agreement (with the others)}. None where a
+    number is undefined. Kept in this process until an answer comes in, or one is taken back.
+    """
+    rows = _rows(project)
+    count, last = rows.count(), rows.aggregate(last=Max("pk"))["last"]
+    return _figures(project.pk, count, last, Gold.objects.filter(project=project).count())
+
+
+def _rows(project: Project | int):
+    return Annotation.objects.filter(project=project, current=True, skipped=False)
+
+
+@lru_cache(maxsize=32)
+def _figures(project: int, count: int, last: int | None, n_gold: int) -> dict[str, Any]:
+    found = list(_rows(project).order_by("-pk").values_list("item_id", "user_id", "value", "seconds", "gold")[:MOST_ANSWERS])
+    if not found:
+        return {"answers": 0, "percent": None, "alpha": None, "pairs": [], "people": []}
+    known = {item: _key(value) for item, value in Gold.objects.filter(project=project).values_list("item_id", "value")}
+    names = {key: i for i, key in enumerate(sorted({_key(value) for _, _, value, _, _ in found} | set(known.values())))}
+    users, people = np.unique([user for _, user, *_ in found], return_inverse=True)
+    keys, items = np.unique([item for item, *_ in found], return_inverse=True)
+    values = np.array([names[_key(value)] for _, _, value, _, _ in found])
+    n, classes = len(users), len(names)
+    gold = np.array([names[known[key]] if key in known else -1 for key in keys.tolist()])
+    scores = crowd.gold_scores(items, people, values, gold, n_annotators=n)
+    others = crowd.agreement_with_others(items, people, values, n_items=len(keys), n_annotators=n, n_classes=classes)
+    timed = np.array([seconds is not None for *_, seconds, _ in found])
+    seconds = np.array([row[3] for row in found if row[3] is not None], dtype=float)
+    speed = crowd.speeds(people[timed], seconds, n_annotators=n)
+    pairs = crowd.pairwise_agreement(items, people, values, n_classes=classes)
+    given = np.bincount(people, minlength=n)
+    return {
+        "answers": len(found),
+        "percent": _estimate(crowd.percent_agreement(items, values, n_classes=classes)),
+        "alpha": _estimate(crowd.krippendorff_alpha(items, values, n_classes=classes)),
+        "pairs": [
+            {"first": int(users[a]), "second": int(users[b]), "items": int(m), "percent": _number(p), "kappa": _number(k)}
+            for a, b, m, p, k in zip(pairs.first, pairs.second, pairs.n_items, pairs.percent, pairs.kappa, strict=True)
+        ],
+        "people": [
+            {
+                "user": int(users[i]),
+                "answers": int(given[i]),
+                "gold": _share(scores, i),
+                "agreement": _share(others, i),
+                "seconds": _number(speed.median[i]),
+            }
+            for i in range(n)
+        ],
+    }
+
+
+def for_reader(found: dict[str, Any], user_id: int, *, sees_all: bool) -> dict[str, Any]:
+    """Managers and reviewers see everybody; others the project's numbers and their own row."""
+    if sees_all:
+        return found
+    return found | {"pairs": [], "people": [row for row in found["people"] if row["user"] == user_id]}
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
+def _estimate(found: crowd.Estimate) -> dict[str, Any]:
+    return {"value": found.value, "low": found.low, "high": found.high, "items": found.n_items}
+
+
+def _share(found: crowd.Shares, i: int) -> dict[str, Any]:
+    numbers = {name: _number(getattr(found, name)[i]) for name in ("share", "low", "high")}
+    return {"n": int(found.n[i])} | numbers

@@ -1,0 +1,51 @@
+"""How far people agree, by REST, and who sees whose numbers."""
+
+import pytest
+
+from annotation.models import Annotation, Gold
+from tests.annotation.asking import items_of
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Ids come again after a rollback, and what is kept is known by them."""
+    from learning.quality.figures import _figures
+
+    _figures.cache_clear()
+
+
+@pytest.fixture
+def answered(project, annotator, colleague):
+    """Ten items, two answers each: they differ on two. Both answered gold: the colleague is wrong on one of two."""
+    ham, spam = project.labels.values_list("pk", flat=True)
+    rows = []
+    for i, item in enumerate(items_of(project, 10)):
+        truth = ham if i % 2 else spam
+        other = ham if i in (0, 2) else truth
+        rows += [
+            Annotation(project=project, item=item, user=user, value=value, seconds=seconds, token=f"{i}{user}")
+            for user, value, seconds in [(annotator, truth, 2.0), (colleague, other, 4.0)]
+        ]
+        if i < 2:
+            Gold.objects.create(project=project, item=item, value=truth)
+    Annotation.objects.bulk_create(rows)
+
+
+def test_agreement_and_each_persons_numbers(project, answered, annotator, colleague, manager, api):
+    found = api(manager).get(f"/api/projects/{project.pk}/quality/").json()
+    assert found["percent"]["value"] == pytest.approx(0.8)
+    # 5 and 3 of spam, 5 and 7 of ham: chance 0.5, so kappa 0.6; alpha: 1 - 0.2 / (2 * 8 * 12 / (20 * 19))
+    assert found["pairs"][0]["kappa"] == pytest.approx(0.6)
+    assert found["alpha"]["value"] == pytest.approx(1 - 0.2 / (192 / 380))
+    by_user = {row["user"]: row for row in found["people"]}
+    assert (by_user[annotator.pk]["gold"]["share"], by_user[colleague.pk]["gold"]["share"]) == (1.0, 0.5)
+    assert by_user[colleague.pk]["seconds"] == 4.0
+
+
+def test_annotators_see_their_own_row_alone(project, answered, annotator, api):
+    found = api(annotator).get(f"/api/projects/{project.pk}/quality/").json()
+    assert [row["user"] for row in found["people"]] == [annotator.pk] and found["pairs"] == []
+
+
+def test_a_project_without_answers_has_no_numbers(project, manager, api):
+    assert api(manager).get(f"/api/projects/{project.pk}/quality/").json()["alpha"] is None
