@@ -2,8 +2,8 @@
 
 A low priority is not enough where every core is busy: caches, memory and the moment until a core is handed over are shared all
 the same, and the labelling page answers in twice the time (measured by benchmarks/beside_an_analysis.py). So as long as answers
-come in, one trial fewer computes here than there are cores, but always one; the others wait where they are. Machines that serve
-no pages do so too: a worker does not know which one it is on.
+come in, one trial fewer computes here than there are cores, but always one; the others wait where they are. A learner that
+trains for these people counts too. Machines that serve no pages do so as well: a worker does not know which one it is on.
 """
 
 import fcntl
@@ -15,6 +15,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from annotation.models import Annotation
+from learning.models import Run, Trial
+from projects.leases import STALE_AFTER
 
 # People pause over an item; after this long nobody is at work.
 AT_WORK = timedelta(minutes=1)
@@ -26,6 +28,12 @@ def people_label() -> bool:
     return newest is not None and newest > timezone.now() - AT_WORK
 
 
+def learners_at_work() -> int:
+    """How many runs for which people label are being trained right now, on whichever machine."""
+    alive = Trial.objects.filter(heartbeat_at__gt=timezone.now() - STALE_AFTER).exclude(worker="")
+    return alive.exclude(run__kind=Run.Kind.ANALYSIS).count()
+
+
 class Room:
     """A trial's place among those that may compute on this machine while people label: one of some locked files.
 
@@ -35,30 +43,33 @@ class Room:
     def __init__(self, places: int | None = None, folder: Path | None = None) -> None:
         self._folder = folder or Path(settings.VAR_DIR) / "locks"
         self._places = places or max(1, (os.cpu_count() or 2) - 1)
-        self._held: int | None = None
+        self._held: tuple[int, int] | None = None  # place, file
 
     def has_place(self) -> bool:
         """May this trial compute now? Asks nobody for a place while nobody labels."""
         if not people_label():
             self.leave()
             return True
+        places = self._places - learners_at_work()
+        if self._held is not None and self._held[0] >= places:
+            self.leave()
         if self._held is None:
-            self._take()
+            self._take(places)
         return self._held is not None
 
-    def _take(self) -> None:
+    def _take(self, places: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for place in range(self._places):
+        for place in range(places):
             file = os.open(self._folder / f"analysis-{place}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(file)
             else:
-                self._held = file
+                self._held = place, file
                 return
 
     def leave(self) -> None:
         if self._held is not None:
-            os.close(self._held)
+            os.close(self._held[1])
             self._held = None

@@ -27,7 +27,7 @@ COMMIT_EVERY = 2.0
 SHOW_EVERY = 0.5
 # A trial gives way to the runs for which people wait as soon as it has worked this long.
 YIELD_AFTER = 5.0
-LOOK_EVERY = 1.0
+LOOK_EVERY = 0.5
 PEOPLE_FIRST = "waits while people label: a core of this machine is left to them"
 _STEPS = {"fit": "training", "predict": "predicting", "select": "selecting"}
 _OVER = [Phase.FINISHED, Phase.FAILED]
@@ -60,16 +60,19 @@ class Analyst:
             return
         show(self.trial, Phase.PREPARING, worker=self.token)
         self._prepare()
-        begun = committed = time.monotonic()
+        begun = committed = looked = time.monotonic()
         while True:
             done = self._step()
             self._rounds.append(self._record(done))
-            over = len(done["asked"]) == 0
-            if over or time.monotonic() - committed > COMMIT_EVERY:
+            over, crowded = len(done["asked"]) == 0, False
+            if time.monotonic() - looked > LOOK_EVERY:
+                looked = time.monotonic()
+                crowded = self.room is not None and not self.room.has_place()
+            if over or crowded or time.monotonic() - committed > COMMIT_EVERY:
                 self._commit(over)
-                committed = time.monotonic()
                 if over or not self._goes_on() or not self._find_room():
                     return
+                committed = time.monotonic()
                 if committed - begun > YIELD_AFTER and self.gives_way():
                     raise Yield
 

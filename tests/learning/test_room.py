@@ -8,7 +8,7 @@ from django.utils import timezone
 from annotation.models import Annotation
 from learning.analysis import worker
 from learning.analysis.room import AT_WORK, Room
-from learning.models import Run
+from learning.models import Run, Trial
 from projects import leases
 from tests.learning.runs import fill
 from tests.learning.test_analysis import started
@@ -36,6 +36,17 @@ def test_while_people_label_as_many_compute_as_there_are_places(data, manager, t
     first.leave()
     assert second.has_place() and not first.has_place()
     second.leave()
+
+
+def test_a_learner_that_trains_for_people_takes_a_place(data, manager, tmp_path):
+    answer(data, manager)
+    room, run = Room(1, tmp_path), Run.objects.create(project=data, status=Run.Status.RUNNING)
+    assert room.has_place()
+    trial = Trial.objects.create(run=run, strategy="margin", batch_size=10, worker="somebody", heartbeat_at=timezone.now())
+    assert not room.has_place()
+    leases.release(trial, "somebody")
+    assert room.has_place()
+    room.leave()
 
 
 def test_where_nobody_labels_all_compute(data, manager, tmp_path):
