@@ -77,10 +77,7 @@ def forecast(
     now = drawn.at(np.array([here]))[:, 0]
     middle = float(np.median(now))
     # A test of later rounds has noise of its own, on the same test items: that of the residuals.
-    scores = (
-        drawn.at(there) + rng.choice(residuals, size=(DRAWS, len(there))) * np.median(errors) if len(there) else np.empty((DRAWS, 0))
-    )
-    scores = np.minimum(scores, upper)
+    scores = np.minimum(drawn.at(there) + rng.choice(residuals, size=(DRAWS, len(there))) * np.median(errors), upper)
     tail = (1 - LEVEL) / 2
     lows, mids, highs = np.quantile(scores, [tail, 0.5, 1 - tail], axis=0) if len(there) else ((), (), ())
     said = tuple(
