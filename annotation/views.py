@@ -12,6 +12,7 @@ from annotation.queue import LEASE
 from annotation.reasons import BADGES
 from annotation.verdicts import adjudicate
 from projects.access import project_page
+from projects.guidelines import newest_number
 from projects.models import Project, Role
 from projects.task_types import InvalidValue, task_type
 
@@ -27,7 +28,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
     labels = list(project.labels.filter(retired_at=None))
     task = task_type(project.task)
     many = len(labels) >= SEARCH_FROM
-    newest = project.guidelines_versions.values_list("number", flat=True).first()
+    newest = newest_number(project)
     setup = {
         "project": project.pk,
         "user": request.user.pk,

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alambic_site.api import Conflict
-from projects import labels, project_actions
+from projects import guidelines, labels, project_actions
 from projects.access import access_project, visible_projects
 from projects.api_data import data_urls
 from projects.forms import MemberForm
@@ -115,7 +115,8 @@ class ProjectViewSet(viewsets.GenericViewSet):
             project_actions.restore_project(project)
         if changes:
             access_project(request.user, project_id, Role.MANAGER, writes=True)
-            Project.objects.filter(pk=project_id).update(**changes)
+            with guidelines.versioned(project_id, request.user):
+                Project.objects.filter(pk=project_id).update(**changes)
         if archived:
             attempt(project_actions.archive_project, project)
         return Response(self._shown(access_project(request.user, project_id)))

@@ -9,13 +9,15 @@ from django.utils import timezone
 
 from projects.errors import WrongState
 from projects.labels import ensure_labels
-from projects.models import Label, Membership, Modality, Project, Role, User
+from projects.models import Guidelines, Label, Membership, Modality, Project, Role, User
 
 
 @transaction.atomic
 def create_project(user: User, *, labels: Iterable[str] = (), **fields) -> Project:
     """A project that its maker manages. `fields`: name, modality, task, description, guidelines, annotators_per_item."""
     project = Project.objects.create(created_by=user, **fields)
+    if project.guidelines:
+        Guidelines.objects.create(project=project, number=1, text=project.guidelines, created_by=user)
     Membership.objects.create(project=project, user=user, role=Role.MANAGER)
     ensure_labels(project, labels)
     return project

@@ -79,6 +79,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("project-delete", "POST"): page(MANAGER, 302),
     ("members", "GET"): page(VIEWER),
     ("members", "POST"): (page(MANAGER, 302), {"action": "add", "username": "outsider", "role": "viewer"}),
+    ("guidelines", "GET"): page(VIEWER),
+    ("guidelines", "POST"): READ_ONLY,
     ("labels", "GET"): page(VIEWER),
     ("labels", "POST"): (page(MANAGER, 302), {"action": "add", "name": "eggs"}),
     # Items and data sets

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from projects import project_actions, summaries
+from projects import guidelines, project_actions, summaries
 from projects.access import project_page
 from projects.forms import NewProjectForm, ProjectForm
 from projects.models import Project, Role
@@ -75,7 +75,8 @@ def settings(request: HttpRequest, project: Project) -> HttpResponse:
     role = project.role
     form = ProjectForm(request.POST or None, instance=project)
     if form.is_valid():
-        form.save()
+        with guidelines.versioned(project.pk, request.user):
+            form.save()
         messages.success(request, "Saved.")
         return redirect("project-settings", project.pk)
     if form.is_bound:  # the form has written its values into the project: show the stored name above the errors
