@@ -13,12 +13,13 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from alambic_site.api import Conflict
-from learning import actions, downloads, reports
+from learning import actions, downloads, replay, reports
 from learning.access import access_run, visible_runs
 from learning.analysis import estimating, results
 from learning.analysis.report import UnknownMetric, analysis_report, compare
 from learning.configuration import ConfigurationError
 from learning.labeling import actions as labeling
+from learning.live import live_facts
 from learning.models import Round, Run
 from learning.serializers import NewRunSerializer, RoundRowSerializer, RunSerializer
 from projects.access import access_project
@@ -194,6 +195,33 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         if run.kind != Run.Kind.ANALYSIS:
             return Response(reports.report(run))
         return Response(_answer(analysis_report, run, request))
+
+    @extend_schema(
+        summary="While people label: the strategy beside chance, and what more labels would bring",
+        responses={200: OpenApiTypes.OBJECT, **_CHANGES},
+    )
+    @action(detail=True)
+    def live(self, request: Request, pk: int) -> Response:
+        facts = live_facts(self._run())
+        if facts is None:
+            raise Conflict("Only a development run that was started asks people for labels.")
+        return Response(facts)
+
+    @extend_schema(
+        summary="The labels of a run so far as a draft of an analysis; `note` says what it can and cannot tell",
+        request=None,
+        responses={201: RunSerializer, **_CHANGES},
+    )
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: int) -> Response:
+        run = self._run(Role.MANAGER, writes=True)
+        try:
+            draft = replay.replay(run, request.user)
+        except actions.WrongState as error:
+            raise Conflict(str(error)) from error
+        except ConfigurationError as error:
+            raise _as_validation_error(error) from error
+        return Response(self.get_serializer(draft).data | {"note": replay.BIAS}, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="Several analyses side by side: mean ranks over their data sets",

@@ -21,7 +21,7 @@ from django.utils import timezone
 from annotation import queries
 from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
-from learning import batches, engine, warm_states
+from learning import arms, batches, engine, warm_states
 from learning.actions import log
 from learning.models import Round, Run, Trial
 from learning.phases import Phase, move
@@ -207,7 +207,16 @@ class Loop:
         self.timings["other"] = time.perf_counter() - begun - sum(self.timings.values())
         record.batch |= self._describe_batch(strategy["name"], asks) | {"candidates": len(candidates)}
         self._commit_round(record, asks, codes)
+        self._compare_arms(record, codes, labeled)
         return None
+
+    def _compare_arms(self, record: Round, codes: np.ndarray, labeled: np.ndarray) -> None:
+        """Beside a ranking that people have already. If it is lost with a worker, the next one comes a few rounds later."""
+        if not arms.due(self.trial, record) or (found := arms.compare(self.trial, self.space, codes, labeled)) is None:
+            return
+        record.batch |= {"arms": found}
+        with self._commit():
+            record.save(update_fields=["batch"])
 
     def _learn(self, record: Round, X, codes: np.ndarray, positions: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Fit and evaluate; the probabilities of the candidates, (n_candidates, n_classes)."""

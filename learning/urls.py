@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import analysis, analysis_form, distilling, forms, labeling, results
+from learning.views import analysis, analysis_form, distilling, forms, labeling, live, results
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("distilling/<int:run_id>/trials/<int:trial_id>/", analysis.trial, name="trial"),
     path("distilling/<int:run_id>/trials/<int:trial_id>/retry/", analysis.retry, name="trial-retry"),
     path("distilling/<int:run_id>/estimate/", analysis_form.estimate, name="run-estimate"),
+    path("distilling/<int:run_id>/replay/", live.replay, name="run-replay"),
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),

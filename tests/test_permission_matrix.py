@@ -144,6 +144,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("labeling-undo", "POST"): page(MANAGER, 302),
     ("run-estimate", "GET"): page(VIEWER, 302),  # to the run, which is no analysis
     ("run-estimate", "POST"): page(MANAGER, 302),
+    ("run-replay", "GET"): READ_ONLY,
+    ("run-replay", "POST"): page(MANAGER, 302),
     ("run-action", "GET"): READ_ONLY,
     ("run-action", "POST"): page(MANAGER, 302),
     ("runs", "GET"): page(VIEWER),
@@ -212,6 +214,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-run-accept", "POST"): rest(MANAGER, 409),
     ("api-run-undo", "POST"): rest(MANAGER, 409),
     ("api-run-pause", "POST"): rest(MANAGER, 409),
+    ("api-run-live", "GET"): rest(VIEWER),
+    ("api-run-replay", "POST"): rest(MANAGER, 409),
     ("api-run-report", "GET"): rest(VIEWER),
     ("api-run-resume", "POST"): rest(MANAGER, 409),
     ("api-run-retry", "POST"): rest(MANAGER, 409),

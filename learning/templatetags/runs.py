@@ -26,6 +26,12 @@ def score(value: object) -> str:
 
 
 @register.filter
+def signed(value: float | None) -> str:
+    """Of a difference of scores: `+0.040`, `−0.012`."""
+    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+@register.filter
 def seconds(value: float | None) -> str:
     """`0.42 s`, `3 min 20 s`, `2 h 5 min`."""
     if value is None:

@@ -20,6 +20,7 @@ from learning.reports import class_labels
 from learning.state import live, main_metric, rounds_since, version
 from learning.views import analysis, labeling
 from learning.views.controls import ACTIONS, actions_of, offered
+from learning.views.live import panel
 from projects.access import project_page
 from projects.models import Project, Role
 
@@ -84,7 +85,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "metrics": state["metrics"],
         "version": version(state),
     }
-    return render(request, "learning/run.html", {**_context(request, run, state), "data": data})
+    return render(request, "learning/run.html", {**_context(request, run, state), **panel(run), "data": data})
 
 
 @login_required
@@ -98,16 +99,22 @@ def state(request: HttpRequest, run_id: int) -> HttpResponse:
     if request.GET.get("version") == mark:
         return HttpResponse(status=204)
     since = request.GET.get("since", "")
-    context = _context(request, run, facts)
+    context, panels, seen = _context(request, run, facts), PANELS, int(since) if since.isdigit() else 0
+    if facts["round"] > seen:  # what reads all labels is read again for a new round, not for every answer
+        context, panels = context | panel(run), (*PANELS, "live")
     return JsonResponse(
         {
             "version": mark,
             "now": timezone.now(),
             "state": facts,
-            "rounds": rounds_since(run, int(since) if since.isdigit() else 0),
-            "panels": {name: render_to_string(f"learning/run/_{name}.html", context, request) for name in PANELS},
+            "rounds": rounds_since(run, seen),
+            "panels": {name: render_to_string(_template(name), context, request) for name in panels},
         }
     )
+
+
+def _template(name: str) -> str:
+    return "learning/_live.html" if name == "live" else f"learning/run/_{name}.html"
 
 
 PANELS = ("status", "actions", "facts", "notices", "side", "log")

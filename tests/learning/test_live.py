@@ -1,0 +1,96 @@
+"""While people label: the run says whether its strategy beats chance, and what more labels would bring."""
+
+import re
+
+import pytest
+from django.test import TestCase
+
+from annotation.models import Query, Verdict
+from learning.jobs import advance
+from learning.live import arms_of, live_facts
+from learning.models import Run
+from tests.learning.conftest import ask
+from tests.learning.runs import answer_open, fill, finished, started
+
+
+@pytest.fixture
+def explored(project, annotator) -> Run:
+    """40 labels of a run that draws a third at random, given by a person; three rounds."""
+    truth = fill(project, 200, known="none")
+    run = started(
+        project, batch_size=12, seed_size=10, test_ratio=0.3, exploration=0.5, oracle="people", mode="strict", quorum=1.0,
+        stop=[{"name": "budget", "labels": 100}],
+    )  # fmt: skip
+    trial = run.trials.get()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        advance(trial.pk)
+    while trial.round_number < 6:
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            answer_open(run, truth, annotator)
+            advance(trial.pk)
+        trial.refresh_from_db()
+    run.refresh_from_db()
+    return run
+
+
+def test_random_items_estimate_the_accuracy_and_chance_is_compared(
+    explored, api, manager, client, viewer, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(6):  # however many rounds and labels
+        facts = live_facts(explored)
+    drawn = facts["asked"]["random"]
+    trial = explored.trials.get()
+    rows = trial.queries.filter(purpose="random", status="answered", prediction__isnull=False).values_list("item", "prediction")
+    truth = dict(Verdict.objects.filter(current=True).values_list("item", "value"))
+    right = sum(truth[item] == prediction for item, prediction in rows)
+    assert (drawn["answered"], drawn["right"]) == (len(rows), right) and 20 <= len(rows) <= 36
+    assert drawn["low"] < drawn["value"] == right / len(rows) < drawn["high"]
+    assert sum(round(w["answered"]) for w in drawn["windows"]) <= len(rows)
+
+    arms = facts["arms"]
+    assert arms["round"] == 6 and arms["labels"] == trial.queries.filter(purpose="random", round_number__lt=6).count()
+    assert arms["base"] == 10 and arms["n_test"] == 60
+    for who in ("random", "active"):
+        assert arms[who]["low"] <= arms[who]["value"] <= arms[who]["high"]
+    assert arms["difference"]["value"] == pytest.approx(arms["active"]["value"] - arms["random"]["value"])
+
+    answer = api(viewer).get(f"/api/runs/{explored.pk}/live/")
+    assert answer.status_code == 200 and answer.json()["arms"] == arms and answer.json()["forecast"]["text"]
+    client.force_login(viewer)
+    page = client.get(f"/distilling/{explored.pk}/").content.decode()
+    assert "What the labels bring" in page and f"{right} of {len(rows)}" in page
+    assert "at random" in re.search(r"<svg.*?</svg>", page[page.index("live-card") :], re.S)[0]
+    assert "Compare strategies on these labels" not in page  # a viewer may not
+
+    # A reader who has seen round 6 gets no panel of it again; one who has not does.
+    news = client.get(f"/distilling/{explored.pk}/state/?since=5").json()
+    assert "What the labels bring" in news["panels"]["live"]
+    assert "live" not in client.get(f"/distilling/{explored.pk}/state/?since=6").json()["panels"]
+
+
+def test_what_nobody_could_label_is_told_and_counts_as_neither_right_nor_wrong(make_run, items):
+    run = make_run(1)
+    random = ask(run, items[5:8], purpose="random", status="answered")
+    ask(run, items[8:10], purpose="random", status="skipped")
+    ham, spam = run.project.labels.values_list("pk", flat=True)
+    for query, prediction in zip(random, (ham, ham, spam), strict=True):
+        Query.objects.filter(pk=query.pk).update(prediction=prediction)
+        Verdict.objects.create(project=run.project, item=query.item, value=ham, source="people")
+    Verdict.objects.create(project=run.project, item=random[2].item, value=spam, source="people", current=False)
+    found = arms_of(run.trials.get(), {1: 6})["random"]
+    assert (found["answered"], found["right"], found["given_up"]) == (3, 2, 2)
+
+
+def test_a_run_without_exploration_compares_nothing_and_says_why(project, client, manager):
+    fill(project, 120)
+    run = finished(project, oracle="known", exploration=0, batch_size=10, seed_size=10, stop=[{"name": "budget", "labels": 60}])
+    facts = live_facts(run)
+    assert facts["arms"] is None and facts["asked"]["random"]["answered"] == 0
+    client.force_login(manager)
+    assert "draws nothing at random" in client.get(f"/distilling/{run.pk}/").content.decode()
+
+
+def test_an_analysis_has_no_live_figures(project, api, manager):
+    run = Run.objects.create(project=project, kind="analysis")
+    answer = api(manager).get(f"/api/runs/{run.pk}/live/")
+    assert answer.status_code == 409 and "development run" in answer.json()["detail"]
