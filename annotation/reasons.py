@@ -1,4 +1,9 @@
-"""Why was this served to me? One plain line, from the query alone (no look-ups: it is on every item that is handed out)."""
+"""Why was this served to me? One plain line, from the query alone (no look-ups: it is on every item that is handed out).
+
+The line must bias nobody: it says neither what the model takes the item for nor how close the call is. Nor may it give away
+gold, which is shown beside another query's line: so it tells the rank in steps (the first 20, 50, ...) in which neighbours are
+alike, where "rank 31" between ranks 24 and 25 would be seen. The exact rank and score are in the export.
+"""
 
 from annotation.models import Purpose, Query
 
@@ -9,6 +14,20 @@ _DRAWN = {
     Purpose.REVIEW: "Another opinion: people or the model disagree about this item.",
 }
 _CHOSEN_SEEDS = {"typiclust", "k_center"}
+# What each kind of strategy looks for. A plug-in's, which nobody here knows, is named alone.
+_LOOKS_FOR = (
+    ("The learner is unsure about it", {"margin", "least_confidence", "entropy", "ratio"}),
+    ("Several learners disagree about it", {"vote_entropy", "consensus_entropy", "mean_kl", "bald"}),
+    ("It differs from what is labelled", {"prob_cover", "max_herding", "discriminative", "k_center"}),
+    ("It is typical of items without a label", {"typiclust"}),
+    ("The learner is unsure about it, and it is unlike the others asked", {"badge"}),
+    ("The learner is unsure about it and sure about its likes", {"contrastive"}),
+    ("The learner is unsure about it, and it stands for others", {"information_density", "quire"}),
+    ("Its label would change the learner most", {"expected_error_reduction", "expected_gradient_length"}),
+)
+_SAYS = {name: words for words, names in _LOOKS_FOR for name in names}
+_NAMES = {"typiclust": "TypiClust", "k_center": "k-center", "badge": "BADGE", "bald": "BALD", "quire": "QUIRE"}
+_STEPS = (20, 50, 100, 200, 500, 1000)
 BADGES = {
     Purpose.SEED: "Seed",
     Purpose.TEST: "Test",
@@ -33,6 +52,8 @@ def why(query: Query | None) -> str:
         return f"In {order} order: no learner has been started."
     if query.purpose == Purpose.RANDOM:
         return f"Round {query.round_number}, exploration: drawn at random, to compare the strategy with chance."
-    strategy = query.strategy.replace("_", " ") or "the strategy"
-    said = f"{strategy} chose it" if query.score is None else f"{strategy} scored it {query.score:.3g}"
-    return f"Round {query.round_number}, rank {query.rank} of the ranking: {said}."
+    name = _NAMES.get(query.strategy) or query.strategy.replace("_", " ") or "the strategy"
+    says = _SAYS.get(query.strategy, "The strategy wants its label")
+    step = next((step for step in _STEPS if query.rank <= step), None)
+    rank = f"among the first {step:,}" if step else f"beyond the first {_STEPS[-1]:,}"
+    return f"{says}: {rank} by {name}, round {query.round_number}."

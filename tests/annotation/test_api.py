@@ -27,7 +27,7 @@ def test_next_hands_out_items_with_all_that_a_client_needs(api, project, items, 
     assert first["item"] == items[0].pk
     assert first["content"] == items[0].content
     assert (first["key"], first["modality"], first["purpose"]) == (items[0].key, "text", "query")
-    assert first["why"] == "Round 1, rank 1 of the ranking: margin scored it 0.5."
+    assert first["why"] == "The learner is unsure about it: among the first 20 by margin, round 1."
     assert Assignment.objects.get(pk=first["assignment"]).user == annotator
     assert first["lease_until"]
 

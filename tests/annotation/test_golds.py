@@ -67,7 +67,7 @@ def test_nothing_tells_gold_from_the_others(project, annotator, api):
     said = api(annotator).post(f"{url}next/", {"count": 20}, format="json").json()
     assert 1 < sum(row["item"] in gold for row in said) < 19
     assert {(tuple(sorted(row)), row["purpose"]) for row in said} == {(tuple(sorted(said[0])), "query")}
-    assert all("margin scored it" in row["why"] for row in said)
+    assert all("by margin, round" in row["why"] for row in said)
     again = api(annotator).post(f"{url}next/", {"count": 20}, format="json").json()
     assert {row["item"] for row in again} == {row["item"] for row in said}
     for row in said:

@@ -203,12 +203,24 @@ def test_an_answer_costs_a_bounded_number_of_statements(project, trial, annotato
         ("seed", "Seed item: drawn at random, so that the learner can start."),
         ("check", "Check: drawn at random, to prove how accurate the automatic labels are."),
         ("test", "Test item: drawn at random to measure the learner; it never learns from it."),
-        ("query", "Round 3, rank 2 of the ranking: margin scored it 0.91."),
+        ("query", "The learner is unsure about it: among the first 20 by margin, round 3."),
         ("random", "Round 3, exploration: drawn at random, to compare the strategy with chance."),
     ],
 )
 def test_every_item_says_why_it_is_asked(purpose, line):
     assert why(Query(purpose=purpose, round_number=3, rank=2, strategy="margin", score=0.91)) == line
+
+
+def test_why_tells_neither_the_models_guess_nor_a_rank_that_would_give_gold_away():
+    lines = {
+        why(Query(purpose="query", round_number=3, rank=rank, strategy="margin", score=rank / 100, prediction=rank))
+        for rank in range(1, 21)
+    }
+    assert len(lines) == 1  # gold is shown with a neighbour's line
+    assert "beyond the first 1,000 by my plugin" in why(Query(purpose="query", round_number=3, rank=2000, strategy="my_plugin"))
+    assert why(Query(purpose="query", round_number=3, rank=30, strategy="k_center")).startswith(
+        "It differs from what is labelled:"
+    )
 
 
 def test_an_empty_queue_says_why(project, annotator, colleague, manager):
