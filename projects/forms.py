@@ -155,3 +155,35 @@ class DetailsForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["first_name", "last_name", "email"]
+
+
+class InvitationForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.ANNOTATOR)
+    places = forms.IntegerField(label="For how many people", min_value=1, max_value=500, initial=1)
+    days = forms.IntegerField(label="Days until it expires", min_value=1, max_value=90, initial=7)
+    note = forms.CharField(
+        label="Note", required=False, max_length=120, help_text="For you: whom it is meant for. May stay empty."
+    )
+
+
+class JoinForm(forms.ModelForm):
+    """A new account, by an invitation; the rules of names and passwords are those of every account."""
+
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+        help_texts = {"username": "", "email": "May stay empty."}
+        widgets = {"username": forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"})}
+
+    def clean_username(self) -> str:
+        name = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=name).exists():
+            raise forms.ValidationError("This name is taken. If it is yours, log in first.")
+        return name
+
+    def clean_password(self) -> str:
+        password = self.cleaned_data["password"]
+        validate_password(password, User(username=self.data.get("username", ""), email=self.data.get("email", "")))
+        return password

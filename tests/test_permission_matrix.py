@@ -13,6 +13,7 @@ from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
 from learning.models import Run, Trial
+from projects import invitations
 from projects.models import Dataset, Item, Project, Role
 
 PEOPLE = ("nobody", "outsider", "viewer", "annotator", "reviewer", "manager", "admin_user")
@@ -81,6 +82,10 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("members", "POST"): (page(MANAGER, 302), {"action": "add", "username": "outsider", "role": "viewer"}),
     ("guidelines", "GET"): page(VIEWER),
     ("guidelines", "POST"): READ_ONLY,
+    ("invitations", "GET"): page(MANAGER),
+    ("invitations", "POST"): (page(MANAGER), {"role": "annotator", "places": 1, "days": 7}),
+    ("join", "GET"): OPEN,
+    ("join", "POST"): (400, 302, 302, 302, 302, 302, 302),  # without a name and a password
     ("labels", "GET"): page(VIEWER),
     ("labels", "POST"): (page(MANAGER, 302), {"action": "add", "name": "eggs"}),
     # Items and data sets
@@ -277,6 +282,7 @@ def site(project, manager, annotator, reviewer, viewer, outsider, admin_user, se
         "user_id": annotator.pk,
         "member_id": project.memberships.get(user=annotator).pk,
         "label_id": project.labels.first().pk,
+        "token": invitations.invite(project, manager, Role.ANNOTATOR)[1],
         "what": "metrics.csv",
         "action": "start",
     }
