@@ -5,6 +5,7 @@ import secrets
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils import timezone
 
 from projects.models import User
 
@@ -62,6 +63,7 @@ def set_active(actor: User, person: User, active: bool) -> None:
         raise PermissionDenied("You cannot close your own account: ask another administrator.")
     User.objects.filter(pk=person.pk).update(is_active=active)
     if not active:
+        person.assignments.filter(state="leased").update(leased_until=timezone.now())  # free for the others
         person.reservations.all().delete()  # they would wait for ever
         revoke_token(person)
 

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from annotation import desk, queue
 from annotation.models import Annotation
 from annotation.queries import ask
+from projects import accounts
 from projects.models import Membership, User
 from tests.annotation.asking import asked, items_of, running
 
@@ -128,3 +129,12 @@ def test_more_people_and_answers_are_no_more_queries(project, items, annotator):
         Membership.objects.create(project=project, user=person, role="annotator")
         answered(project, person, items[i * 3 : i * 3 + 3], NOON)
     assert cost() == few
+
+
+def test_a_closed_account_keeps_its_answers_and_holds_nothing(project, items, annotator, colleague, admin_user):
+    queue.lease_next(annotator, project, 40)
+    queue.submit(annotator, project, item=items[0].pk, value="ham", token="t")
+    assert queue.lease_next(colleague, project, 40) == []
+    accounts.set_active(admin_user, annotator, False)
+    assert len(queue.lease_next(colleague, project, 40)) == 39
+    assert annotator.annotations.filter(current=True).count() == 1
