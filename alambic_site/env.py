@@ -5,6 +5,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -49,6 +50,40 @@ def database(var_dir: Path) -> dict:
         words = str(error).splitlines()[0].split(". ")[0]
         example = "postgres://user:password@host:5432/alambic"
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read ({words}). It looks like {example}") from None
+
+
+def email() -> dict:
+    """Django's settings of the mail server: EMAIL_URL (smtp://user:password@host:587, smtps:// for TLS from the start,
+    smtp+tls:// for STARTTLS), or EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL."""
+    url, host = os.environ.get("EMAIL_URL", "").strip(), os.environ.get("EMAIL_HOST", "").strip()
+    if not url and not host:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    found = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_TIMEOUT": 20}
+    if not url:
+        return found | {
+            "EMAIL_HOST": host,
+            "EMAIL_PORT": env_int("EMAIL_PORT", 25, minimum=1),
+            "EMAIL_HOST_USER": os.environ.get("EMAIL_HOST_USER", ""),
+            "EMAIL_HOST_PASSWORD": os.environ.get("EMAIL_HOST_PASSWORD", ""),
+            "EMAIL_USE_TLS": env_bool("EMAIL_USE_TLS", False),
+            "EMAIL_USE_SSL": env_bool("EMAIL_USE_SSL", False),
+        }
+    try:
+        parts = urlsplit(url)
+        ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+        port = parts.port or ports[parts.scheme]
+    except (KeyError, ValueError):
+        parts = None
+    if parts is None or not parts.hostname:
+        raise ImproperlyConfigured("EMAIL_URL cannot be read. It looks like smtp+tls://user:password@mail.example.org:587")
+    return found | {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port,
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
 
 
 def redis_socket(var_dir: Path) -> Path:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-from alambic_site.env import database, env_bool, env_int, env_list, redis_socket, secret_key
+from alambic_site.env import database, email, env_bool, env_int, env_list, redis_socket, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").expanduser().resolve()
@@ -109,6 +109,12 @@ _QUEUE = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1, "REDIS_CLIENT_KWARGS": {"sock
 # "learning": the loops of development runs; "imports": files; "analyses": nobody waits for those. Served in this order.
 RQ_QUEUES = {"learning": _QUEUE, "imports": _QUEUE, "analyses": _QUEUE}
 RQ_SHOW_ADMIN_LINK = False
+
+# --- Notices: e-mail (EMAIL_URL, or EMAIL_HOST and the like; without them mails go to the log) and webhooks
+globals().update(email())
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "alambic@localhost")
+# A webhook is called by the server: inside a private network it could reach what its maker cannot.
+ALLOW_PRIVATE_WEBHOOKS = env_bool("ALLOW_PRIVATE_WEBHOOKS", False)
 
 # --- Files
 MEDIA_ROOT = VAR_DIR / "files"

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from projects import leases
+from projects import leases, notices
 from projects.importing.check import Plan, drop_keys_in_use
 from projects.importing.cleanup import remove_pictures
 from projects.importing.errors import ImportRefused
@@ -55,8 +55,30 @@ def import_dataset(dataset_id: int) -> None:
         )
 
 
+def send_notices() -> None:
+    """Send what is due, to webhooks and mailboxes. Safe to call any number of times, in any number of workers."""
+    notices.send_due()
+
+
+def _recover_notices() -> int:
+    """Retries are not kept in Redis: whatever is due by now is sent by the next job."""
+    import django_rq
+
+    if not notices.due().exists():
+        return 0
+    queue = django_rq.get_queue(notices.QUEUE)
+    if any(job is not None and job.func_name == "projects.jobs.send_notices" for job in queue.get_jobs(0, 50)):
+        return 0
+    notices.enqueue_due()
+    return 1
+
+
 def recover() -> int:
-    """Enqueue imports that should run and have nobody at them; how many."""
+    """Enqueue imports that should run and have nobody at them, and notices that are due; how many jobs."""
+    return _recover_notices() + _recover_imports()
+
+
+def _recover_imports() -> int:
     import django_rq
 
     abandoned = Q(worker="") | Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - leases.STALE_AFTER)

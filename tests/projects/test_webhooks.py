@@ -1,0 +1,180 @@
+"""Notices: to real HTTP servers that answer, fail, hang and redirect, and to mailboxes."""
+
+import hashlib
+import hmac
+import json
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import django_rq
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from projects import jobs, notices, webhooks
+from projects.models import Delivery, Membership, Webhook
+
+
+class Receiver:
+    """A server on this machine; `answer` is a status, or "hang"."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, dict, bytes]] = []
+        self.answer: int | str = 200
+        self.over = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.append((self.path, dict(self.headers), body))
+                if receiver.answer == "hang":
+                    receiver.over.wait(5)
+                    return
+                self.send_response(receiver.answer)
+                if receiver.answer == 302:
+                    self.send_header("Location", "/elsewhere")
+                self.end_headers()
+                self.wfile.write(b"thanks")
+
+            do_GET = do_POST
+
+            def log_message(self, *args) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook?a=1"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+@pytest.fixture
+def receiver(settings):
+    settings.ALLOW_PRIVATE_WEBHOOKS = True
+    found = Receiver()
+    yield found
+    found.over.set()
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def hook(project, receiver):
+    return Webhook.objects.create(project=project, url=receiver.url, secret="s3cret")
+
+
+def happened(project, event="run_finished", happening="run 1"):
+    with transaction.atomic():
+        return notices.notify(project, event, happening, {"text": "Run 1 is finished.", "run": 1})
+
+
+def later(delivery):
+    Delivery.objects.filter(pk=delivery.pk).update(due_at=timezone.now())
+
+
+def test_a_webhook_gets_what_happened_once_and_can_prove_who_sent_it(project, hook, receiver):
+    assert happened(project) == 1
+    happened(project)
+    notices.send_due()
+    notices.send_due()
+    [(path, headers, body)] = receiver.got
+    facts = json.loads(body)
+    assert path == "/hook?a=1" and facts["event"] == headers["X-Alambic-Event"] == "run_finished" and facts["run"] == 1
+    stamp, given = (part.split("=")[1] for part in headers["X-Alambic-Signature"].split(","))
+    assert given == hmac.new(b"s3cret", stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert Delivery.objects.get().state == "sent"
+
+
+def test_only_the_events_that_were_chosen_are_sent(project, hook, receiver):
+    Webhook.objects.update(events=["run_failed"])
+    assert happened(project) == 0
+    Webhook.objects.update(events=[], active=False)
+    assert happened(project) == 0
+
+
+def test_what_is_not_taken_is_tried_again_ever_later_and_given_up(project, hook, receiver):
+    receiver.answer = 500
+    happened(project)
+    waits = []
+    for _ in range(notices.ATTEMPTS):
+        notices.send_due()
+        delivery = Delivery.objects.get()
+        waits.append(round((delivery.due_at - timezone.now()) / timedelta(minutes=1)))
+        assert notices.send_due() == 0  # not before its time
+        later(delivery)
+    assert waits[:-1] == [1, 5, 15, 30, 60, 120, 360] and len(receiver.got) == 8
+    delivery = Delivery.objects.get()
+    assert delivery.state == "failed" and delivery.answer.startswith("500")
+    receiver.answer = 204
+    notices.send_again(delivery)
+    notices.send_due()
+    assert Delivery.objects.get().state == "sent"
+
+
+def test_a_redirect_is_not_followed(project, hook, receiver):
+    receiver.answer = 302
+    happened(project)
+    notices.send_due()
+    assert [path for path, _, _ in receiver.got] == ["/hook?a=1"]
+    assert "redirects are not followed" in Delivery.objects.get().answer
+
+
+def test_a_host_that_hangs_is_left(project, hook, receiver, monkeypatch):
+    receiver.answer = "hang"
+    monkeypatch.setattr(webhooks, "TIMEOUT", 0.2)
+    happened(project)
+    notices.send_due()
+    assert "No answer within 0.2 seconds" in Delivery.objects.get().answer
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1"]
+)
+def test_a_private_address_is_not_called(project, hook, receiver, settings, host):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    port = receiver.url.split(":")[2]
+    taken, answer = webhooks.post(f"http://{host}:{port}", "s", 1, {})
+    assert not taken and ("private" in answer or "not known" in answer) and receiver.got == []
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.org/", "http://", "http://u:p@a.org/", "http://a.org:99999/", "http://a.org/a b", "//a"]
+)
+def test_an_address_that_cannot_be_called_is_refused(url):
+    with pytest.raises(webhooks.Refused):
+        webhooks.check_url(url)
+
+
+def test_mail_goes_to_those_who_chose_it_and_can_still_read_it(project, manager, annotator, colleague, mailoutbox):
+    for user, wanted in ((manager, ["run_finished"]), (annotator, ["run_failed"]), (colleague, ["run_finished"])):
+        user.email = f"{user.username}@example.org"
+        user.save()
+        Membership.objects.filter(user=user).update(notices=wanted)
+    colleague.is_active = False
+    colleague.save()
+    happened(project)
+    happened(project)
+    notices.send_due()
+    [mail] = mailoutbox
+    assert mail.to == ["manager@example.org"] and "Questions: A run is finished" in mail.subject and "Run 1" in mail.body
+
+
+def test_what_is_rolled_back_is_told_to_nobody(project, hook):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        notices.notify(project, "run_failed", "x", {"text": "x"})
+        1 / 0  # noqa: B018
+    assert Delivery.objects.count() == 0
+
+
+def test_what_is_due_is_sent_even_after_redis_was_lost(project, hook, receiver, redis_server, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        happened(project)
+    queue = django_rq.get_queue(notices.QUEUE)
+    assert len(queue) == 1
+    queue.empty()  # FLUSHALL
+    for found in (1, 0):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert jobs.recover() == found
+    [job] = queue.get_jobs()
+    job.perform()
+    assert len(receiver.got) == 1 and jobs.recover() == 0
