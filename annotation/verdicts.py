@@ -13,6 +13,7 @@ from annotation.models import Annotation, Assignment, Query, Reservation, Verdic
 from annotation.signals import answers_changed, weights_wanted
 from projects.errors import WrongState
 from projects.models import Item, Membership, Project, Role, User
+from projects.notices import notify
 from projects.task_types import task_type
 
 Source = Verdict.Source
@@ -45,7 +46,7 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
         set_verdict(project, item, decision.value, Source.PEOPLE)
         changed = _close(waiting, Status.ANSWERED)
     elif enough and decision and decision.step == Step.DISPUTED:
-        changed = _close([query for query in queries if query.status != Status.SKIPPED], Status.DISPUTED)
+        changed = _dispute(project, item, [query for query in queries if query.status != Status.SKIPPED])
         _take_back(item)
     elif enough:
         changed = _ask_one_more(project, item, queries, sum(not answer.extra for answer in given) + 1)
@@ -150,7 +151,7 @@ def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
     waiting = [query for query in statements.queries(item.pk) if query.status in {Status.OPEN, Status.HELD}]
     if not waiting or eligible(project, item).exists():
         return []
-    changed = _close(waiting, Status.DISPUTED if statements.answers(item.pk) else Status.SKIPPED)
+    changed = _dispute(project, item, waiting) if statements.answers(item.pk) else _close(waiting, Status.SKIPPED)
     answers_changed.send(Query, queries=changed)
     return changed
 
@@ -189,10 +190,19 @@ def _close(queries: Iterable[Query], status: str) -> list[Query]:
     return closed
 
 
+def _dispute(project: Project, item: Item, queries: Iterable[Query]) -> list[Query]:
+    """People do not agree: a reviewer settles it, and those who want to know are told, once per item."""
+    changed = _close(queries, Status.DISPUTED)
+    if changed:
+        text = f"People disagree about the item {item.key}. It waits on the page Review."
+        notify(project, "disagreement", f"disagreement:{item.pk}", {"text": text, "item": {"id": item.pk, "key": item.key}})
+    return changed
+
+
 def _ask_one_more(project: Project, item: Item, queries: list[Query], wanted: int) -> list[Query]:
     waiting = [query for query in queries if query.status != Status.SKIPPED]
     if not eligible(project, item).exists():
-        return _close(waiting, Status.DISPUTED)
+        return _dispute(project, item, waiting)
     Query.objects.filter(pk__in=[query.pk for query in waiting if query.status != Status.ANSWERED]).update(wanted=wanted)
     changed = _reopen([query for query in waiting if query.status in {Status.ANSWERED, Status.DISPUTED}])
     Query.objects.filter(pk__in=[query.pk for query in changed]).update(wanted=wanted)

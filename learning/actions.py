@@ -16,6 +16,7 @@ from learning.models import Event, Run, Trial
 from learning.phases import Phase, move
 from projects.errors import WrongState
 from projects.models import Project, User
+from projects.notices import notify
 
 Status = Run.Status
 
@@ -153,6 +154,13 @@ def fail_run(run: Run, error: str, traceback: str) -> None:
             for trial in run.trials.all():
                 queries.hold(trial)
             log(run, f"Failed: {error}", level=Event.Level.ERROR)
+            tell(run, "run_failed", f"failed. {error}"[:1000])
+
+
+def tell(run: Run, event: str, text: str, happening: str = "") -> None:
+    """Tell those who want to know, once per `happening` of the run; in the transaction that did it."""
+    what = happening or timezone.now().isoformat()
+    notify(run.project, event, f"{event}:{run.pk}:{what}", {"text": f"{run}: {text}", "run": {"id": run.pk, "name": run.name}})
 
 
 def log(run: Run, message: str, *, user: User | None = None, level: str = Event.Level.INFO) -> None:

@@ -22,7 +22,7 @@ from annotation import queries
 from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
 from learning import arms, batches, engine, warm_states
-from learning.actions import log
+from learning.actions import log, tell
 from learning.models import Round, Run, Trial
 from learning.phases import Phase, move
 from learning.waiting import must_wait
@@ -88,7 +88,9 @@ class Loop:
         if (wait := must_wait(self.trial)) is None:
             return False
         if self.trial.phase != Phase.WAITING:
-            self._move(Phase.WAITING, wait.detail)
+            with transaction.atomic():
+                self._move(Phase.WAITING, wait.detail)
+                tell(self.run, "labels_wanted", f"waits for labels, {wait.detail}.", f"{self.trial.pk}:{self.trial.round_number}")
             return must_wait(self.trial) is not None
         return True
 
@@ -441,6 +443,7 @@ class Loop:
             over = {"status": status, "stop_reason": reason, "finished_at": timezone.now()}
             Run.objects.filter(pk=self.run.pk).update(**over)
             log(self.run, reason)
+            tell(self.run, "run_finished", f"is over. {reason}")
 
 
 def _as_history(row: Round) -> dict:

@@ -1,6 +1,7 @@
 """The receivers of what goes against the direction of imports: answers wake the learner, exports ask for its predictions."""
 
 from annotation.models import Query
+from learning.actions import tell
 from learning.dispatch import wake_and_enqueue
 from learning.models import Run, Trial
 from learning.phases import Phase
@@ -18,6 +19,8 @@ def wake_waiting_trials(sender, queries: list[Query], **kwargs) -> None:
     )
     for trial in trials.select_related("run"):
         if must_wait(trial) is None:
+            batch = f"batch {trial.round_number} is labelled" if trial.round_number else "the seed and test items are labelled"
+            tell(trial.run, "batch_done", f"{batch}; the learner goes on.", f"{trial.pk}:{trial.round_number}")
             wake_and_enqueue(trial)
 
 

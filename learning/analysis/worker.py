@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from learning import batches, engine, warm_states
-from learning.actions import log
+from learning.actions import log, tell
 from learning.analysis.room import Room
 from learning.analysis.settings import FULL_MODEL
 from learning.analysis.space import AnalysisSpace
@@ -230,3 +230,4 @@ def finish_if_done(run: Run) -> None:
     changed = Run.objects.filter(pk=run.pk, status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     if changed.update(status=Run.Status.FINISHED, stop_reason=reason, finished_at=timezone.now()):
         log(run, reason)
+        tell(run, "run_finished", f"is over. {reason}")

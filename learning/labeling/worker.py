@@ -22,7 +22,7 @@ from annotation import queries
 from annotation.models import Purpose, Verdict
 from annotation.queries import Ask
 from learning import engine
-from learning.actions import log
+from learning.actions import log, tell
 from learning.finishing import read_predictions
 from learning.models import Audit, ModelFile, Run, Trial
 from learning.phases import Phase, move
@@ -270,6 +270,7 @@ class Labeler:
         Run.objects.filter(pk=self.run.pk).update(**over)
         self.run.status = status
         log(self.run, reason)
+        tell(self.run, "run_finished", f"is over. {reason}")
 
 
 class _Coded:

@@ -12,8 +12,12 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from annotation import queue
+from annotation.queries import ask
+from learning.actions import fail_run
 from projects import jobs, notices, webhooks
 from projects.models import Delivery, Membership, Webhook
+from tests.annotation.asking import asked, items_of, running
 
 
 class Receiver:
@@ -178,3 +182,31 @@ def test_what_is_due_is_sent_even_after_redis_was_lost(project, hook, receiver, 
     [job] = queue.get_jobs()
     job.perform()
     assert len(receiver.got) == 1 and jobs.recover() == 0
+
+
+def test_a_disagreement_is_told_once_and_a_failed_run_with_its_reason(project, hook, annotator, colleague):
+    project.annotators_per_item = 2
+    project.save()
+    [item] = items_of(project, 1)
+    trial = running(project)
+    ask(project, trial, 1, asked([item]), wanted=2)
+    for user, value in ((annotator, "ham"), (colleague, "spam")):
+        queue.lease_next(user, project, 1)
+        queue.submit(user, project, item=item.pk, value=value, token=user.username)
+    queue.undo(colleague, project)
+    queue.submit(colleague, project, item=item.pk, value="spam", token="again")
+    fail_run(trial.run, "No memory.", "")
+    found = {row.event: row.body["text"] for row in Delivery.objects.all()}
+    assert item.key in found.pop("disagreement") and "No memory." in found.pop("run_failed")
+    assert Delivery.objects.filter(event="disagreement").count() == 1
+
+
+def test_whoever_waits_for_the_end_of_a_batch_is_told(project, hook, annotator):
+    items = items_of(project, 2)
+    trial = running(project)
+    ask(project, trial, 1, asked(items), wanted=1)
+    for item in items:
+        queue.lease_next(annotator, project, 1)
+        queue.submit(annotator, project, item=item.pk, value="ham", token=item.key)
+    [row] = Delivery.objects.filter(event="batch_done")
+    assert "batch 1 is labelled" in row.body["text"] and row.body["run"]["id"] == trial.run_id
