@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from projects.views import datasets, guidelines, invitations, items, labels, members, people, projects
+from projects.views import datasets, guidelines, invitations, items, labels, members, notices, people, projects
 
 urlpatterns = [
     path("", projects.home, name="home"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("projects/<int:project_id>/guidelines/", guidelines.history, name="guidelines"),
     path("projects/<int:project_id>/invitations/", invitations.manage, name="invitations"),
     path("join/<str:token>/", invitations.join, name="join"),
+    path("projects/<int:project_id>/notices/", notices.page, name="notices"),
     path("projects/<int:project_id>/labels/", labels.labels, name="labels"),
     path("projects/<int:project_id>/items/", items.items, name="items"),
     path("projects/<int:project_id>/items/<int:item_id>/", items.item, name="item"),

@@ -86,6 +86,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("invitations", "POST"): (page(MANAGER), {"role": "annotator", "places": 1, "days": 7}),
     ("join", "GET"): OPEN,
     ("join", "POST"): (400, 302, 302, 302, 302, 302, 302),  # without a name and a password
+    ("notices", "GET"): page(VIEWER),
+    ("notices", "POST"): (page(MANAGER), {"action": "add", "url": "https://example.org/"}),
     ("labels", "GET"): page(VIEWER),
     ("labels", "POST"): (page(MANAGER, 302), {"action": "add", "name": "eggs"}),
     # Items and data sets

@@ -16,7 +16,7 @@ from annotation import queue
 from annotation.queries import ask
 from learning.actions import fail_run
 from projects import jobs, notices, webhooks
-from projects.models import Delivery, Membership, Webhook
+from projects.models import Delivery, Membership, Project, Webhook
 from tests.annotation.asking import asked, items_of, running
 
 
@@ -210,3 +210,33 @@ def test_whoever_waits_for_the_end_of_a_batch_is_told(project, hook, annotator):
         queue.submit(annotator, project, item=item.pk, value="ham", token=item.key)
     [row] = Delivery.objects.filter(event="batch_done")
     assert "batch 1 is labelled" in row.body["text"] and row.body["run"]["id"] == trial.run_id
+
+
+def test_a_member_chooses_mails_and_a_manager_adds_tests_and_removes_a_webhook(project, receiver, manager, viewer, browse):
+    url = f"/projects/{project.pk}/notices/"
+    browse(viewer).post(url, {"action": "mine", "events": ["run_failed", "nonsense"]})
+    assert viewer.memberships.get().notices == ["run_failed"]
+    page = browse(manager).post(url, {"action": "add", "url": receiver.url, "events": ["disagreement"]}).content.decode()
+    hook = project.webhooks.get()
+    assert hook.events == ["disagreement"] and hook.secret in page
+    assert hook.secret not in browse(manager).get(url).content.decode()
+    assert receiver.url not in browse(viewer).get(url).content.decode()
+    browse(manager).post(url, {"action": "test", "pk": hook.pk})
+    notices.send_due()
+    assert json.loads(receiver.got[0][2])["event"] == "test"
+    assert "200 OK" in browse(manager).get(url).content.decode()
+    browse(manager).post(url, {"action": "again", "pk": Delivery.objects.get().pk})
+    notices.send_due()
+    assert len(receiver.got) == 2
+    refused = browse(manager).post(url, {"action": "add", "url": "ftp://x"})
+    assert refused.status_code == 400 and "begins with https" in refused.content.decode()
+    browse(manager).post(url, {"action": "remove", "pk": hook.pk})
+    assert project.webhooks.count() == 0
+
+
+def test_a_webhook_of_another_project_is_not_there(project, hook, manager, browse):
+    other = Project.objects.create(name="Other")
+    Webhook.objects.update(project=other)
+    url = f"/projects/{project.pk}/notices/"
+    assert browse(manager).post(url, {"action": "remove", "pk": hook.pk}).status_code == 404
+    assert Webhook.objects.count() == 1

@@ -1,0 +1,81 @@
+"""What a member is told by e-mail, and, for managers, the project's webhooks and what became of every notice."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+
+from projects import notices, webhooks
+from projects.access import project_page
+from projects.models import Project, Role, Webhook
+
+_LOG = 50
+MAX_WEBHOOKS = 20
+
+
+@never_cache
+@project_page(writes=True)
+def page(request: HttpRequest, project: Project) -> HttpResponse:
+    """A new webhook's secret is shown in the answer itself, once."""
+    if request.method == "POST":
+        action = request.POST.get("action", "")
+        if action == "mine":
+            chosen = [name for name in notices.EVENTS if name in request.POST.getlist("events")]
+            project.memberships.filter(user=request.user).update(notices=chosen)
+            messages.success(request, "Saved.")
+            return redirect("notices", project.pk)
+        if project.role != Role.MANAGER:
+            raise PermissionDenied(f"This needs the role manager; yours here is {project.role.label.lower()}.")
+        if action == "add":
+            return _add(request, project)
+        messages.success(request, _change(project, action, request.POST))
+        return redirect("notices", project.pk)
+    return _page(request, project)
+
+
+def _page(request: HttpRequest, project: Project, status: int = 200, **more) -> HttpResponse:
+    manages = project.role == Role.MANAGER
+    context = {
+        "project": project,
+        "events": notices.EVENTS.items(),
+        "membership": project.memberships.filter(user=request.user).first(),
+        "manages": manages,
+        "hooks": project.webhooks.all() if manages else [],
+        "log": project.deliveries.select_related("webhook", "user")[:_LOG] if manages else [],
+        **more,
+    }
+    return render(request, "projects/webhooks.html", context, status=status)
+
+
+def _add(request: HttpRequest, project: Project) -> HttpResponse:
+    url = request.POST.get("url", "").strip()
+    try:
+        if len(url) > 500:
+            raise webhooks.Refused("The address has more than 500 characters.")
+        webhooks.check_url(url)
+        if project.webhooks.count() >= MAX_WEBHOOKS:
+            raise webhooks.Refused(f"A project has at most {MAX_WEBHOOKS} webhooks: remove one first.")
+    except webhooks.Refused as error:
+        return _page(request, project, 400, refused=str(error), url=url[:500])
+    chosen = [name for name in notices.EVENTS if name in request.POST.getlist("events")]
+    secret = webhooks.new_secret()
+    Webhook.objects.create(project=project, url=url, secret=secret, events=chosen, created_by=request.user)
+    return _page(request, project, secret=secret)
+
+
+def _change(project: Project, action: str, given) -> str:
+    pk = given.get("pk", "")
+    pk = int(pk) if pk.isascii() and pk.isdecimal() and len(pk) < 19 else 0
+    if action == "again":
+        notices.send_again(get_object_or_404(project.deliveries, pk=pk))
+        return "It is sent again."
+    hook = get_object_or_404(project.webhooks, pk=pk)
+    if action == "test":
+        notices.send_test(hook)
+        return "A test is on its way: its answer stands in the list below in a moment."
+    if action == "remove":
+        hook.delete()
+        return "The webhook is removed."
+    project.webhooks.filter(pk=pk).update(active=not hook.active)
+    return "The webhook is switched off." if hook.active else "The webhook is switched on."
