@@ -199,18 +199,8 @@ def report(chosen: argparse.Namespace, run_id: int, heard: list[dict]) -> bool:
     outcomes = sum((person["outcomes"] for person in heard), Counter())
     print("  outcomes", dict(outcomes))
     took = [pair for person in heard for pair in person["seconds"]]
-    for words, chosen_ones in (
-        ("before", [s for at, s in took if at <= first_ranking]),
-        ("after", [s for at, s in took if at > first_ranking]),
-    ):
-        print(f"  submit, {words} the first ranking:", spread(chosen_ones, 1000, "ms"))
-    if os.environ.get("SLOW"):
-        for at, s in sorted(took):
-            if s > 0.2:
-                near = min(rounds, key=lambda row: abs(row.created_at.timestamp() - at))
-                print(
-                    f"    {at - first_ranking:7.2f} {s:.2f} s; nearest commit of a round {near.created_at.timestamp() - at:+.2f} {near.timings}"
-                )
+    early, later = [s for at, s in took if at <= first_ranking], [s for at, s in took if at > first_ranking]
+    print("  submit, before the first ranking:", spread(early, 1000, "ms"), "; after it:", spread(later, 1000, "ms"))
     print(f"  found nothing to do while the pool had items: {len(waited)} times", f"({sum(waited):.1f} s)" if waited else "")
     print(f"  before the first ranking (seed and test items being finished): {len(before)} times, {sum(before):.1f} s in all")
     print("  a round:", spread([sum(row.timings.values()) for row in rounds[:-1]], 1, "s"))
