@@ -29,8 +29,9 @@ from learning.waiting import must_wait
 from learning.workspace import Workspace
 from projects import leases
 
-# People label on while the learner trains: the ranking goes this far beyond the batch (continuous mode).
+# People label on while the learner trains: the ranking goes at least this far beyond the batch (continuous mode).
 RANKING_BEYOND_BATCH = 100
+LONGEST_RANKING = 5000
 _GONE = [Query.Status.ANSWERED, Query.Status.SKIPPED, Query.Status.DISPUTED]
 
 
@@ -287,7 +288,7 @@ class Loop:
         left = self._budget_left(len(positions))
         batch_size = min(self.trial.batch_size, left)
         people = self.configuration["oracle"] == "people"
-        beyond = max(batch_size, RANKING_BEYOND_BATCH) if people and self.configuration["mode"] == "continuous" else 0
+        beyond = max(batch_size, self._room()) if people and self.configuration["mode"] == "continuous" else 0
         beyond = min(beyond, left - batch_size)
         context = engine.Context(
             X=self.space.X,
@@ -330,6 +331,17 @@ class Loop:
             )
             asks.append((position, ask))
         return asks
+
+    def _room(self) -> int:
+        """How far the ranking goes beyond the batch, so that nobody finds it empty before the next one is there: what the team
+        labels in twice the time of a round, and once more what is on its screens, since that many are fetched ahead."""
+        before = self._earlier_rounds[-4:]
+        if len(before) < 2:
+            return RANKING_BEYOND_BATCH
+        pace = (before[-1].n_labeled - before[0].n_labeled) / max(0.001, before[-1].elapsed - before[0].elapsed)
+        slowest = max(sum(row.timings.values()) for row in before)
+        wanted = math.ceil(2 * max(0.0, pace) * slowest) + len(self._pending)
+        return min(LONGEST_RANKING, max(RANKING_BEYOND_BATCH, wanted))
 
     def _budget_left(self, n_labeled: int) -> int:
         """Labels that may still be asked for; at least one, since a spent budget stops the run before it selects."""

@@ -6,11 +6,12 @@ import pytest
 from django.test import TestCase
 
 from annotation.models import Query, Verdict
+from annotation.queue import lease_next, submit
 from learning.jobs import advance
 from learning.live import arms_of, live_facts
 from learning.models import Run
 from tests.learning.conftest import ask
-from tests.learning.runs import answer_open, fill, finished, started
+from tests.learning.runs import answer_open, fill, finished, open_queries, started
 
 
 @pytest.fixture
@@ -88,6 +89,73 @@ def test_a_run_without_exploration_compares_nothing_and_says_why(project, client
     assert facts["arms"] is None and facts["asked"]["random"]["answered"] == 0
     client.force_login(manager)
     assert "draws nothing at random" in client.get(f"/distilling/{run.pk}/").content.decode()
+
+
+# --- Continuous mode
+
+
+def work(run: Run) -> None:
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        advance(run.trials.get().pk)
+
+
+@pytest.fixture
+def continuous(project, annotator) -> tuple[Run, list[int]]:
+    """A run in its first round: a batch of ten that closes with nine answers, and the ranking beyond it."""
+    truth = fill(project, 400, known="none")
+    run = finished(
+        project, oracle="people", seed_size=10, batch_size=10, test_ratio=0.05, quorum=0.9, exploration=0.1,
+        stop=[{"name": "budget", "labels": 350}],
+    )  # fmt: skip
+    answer_open(run, truth, annotator)
+    work(run)
+    return run, truth
+
+
+def test_a_batch_closes_at_its_quorum_and_what_is_left_is_asked_again_if_the_new_ranking_wants_it(
+    continuous, annotator, colleague, api
+):
+    run, truth = continuous
+    trial = run.trials.get()
+    (held,) = lease_next(colleague, run.project, 1)
+    asked_first = set(open_queries(run).values_list("item_id", flat=True))
+    answer_open(run, truth, annotator, limit=8)
+    work(run)
+    assert run.trials.get().round_number == 1  # eight of nine: the batch is open
+    answer_open(run, truth, annotator, limit=1)
+    work(run)
+    assert run.trials.get().round_number == 2  # nobody waited for the tenth, which the colleague has on the screen
+    first, later = trial.queries.filter(item__in=asked_first), open_queries(run, round_number=2)
+    again = later.filter(item__in=asked_first).count()
+    given_up = first.filter(status="withdrawn").count()
+    # Each of the old ranking is answered, on a screen, wanted again, or withdrawn: nothing of it lies about.
+    assert again > 0 and given_up > 0 and again + given_up + 10 == len(asked_first)
+    assert open_queries(run, round_number=1).get().item_id == held.item_id
+
+    # The late answer is stored, makes a verdict, and the next training has it.
+    label = run.project.labels.order_by("position")[truth[int(held.item.key[1:])]]
+    said = submit(colleague, run.project, assignment=held, value=label.name, seconds=600, token="late")
+    assert said.outcome == "stored" and Verdict.objects.get(item=held.item, current=True).value == label.pk
+    learnt = trial.rounds.get(number=2).n_labeled
+    answer_open(run, truth, annotator, limit=8)
+    work(run)
+    assert trial.rounds.get(number=3).n_labeled == learnt + 9
+
+
+def test_the_ranking_is_as_long_as_the_team_is_fast_and_the_learner_slow(continuous, annotator):
+    run, truth = continuous
+    trial = run.trials.get()
+    for _ in range(2):
+        answer_open(run, truth, annotator, limit=10)
+        work(run)
+    assert open_queries(run).count() == 110
+    # As if 20 labels had come in 10 s, and a round took 35: 70 labels come in one, 140 in two.
+    for row in trial.rounds.all():
+        row.elapsed, row.timings = 5.0 * row.number, {"training": 35.0}
+        row.save()
+    answer_open(run, truth, annotator, limit=10)
+    work(run)
+    assert open_queries(run).count() == 10 + 140
 
 
 def test_an_analysis_has_no_live_figures(project, api, manager):
