@@ -8,6 +8,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.models import Annotation, Query
+from annotation.preferences import keys_of
 from annotation.queue import LEASE
 from annotation.reasons import BADGES
 from annotation.verdicts import adjudicate
@@ -39,6 +40,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
         "login": f"{reverse('login')}?next={request.path}",
         "labels": [{"name": label.name, "hotkey": label.hotkey.lower()} for label in labels],
         "search": many,
+        "keys": keys_of(request.user),
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,
         "badges": {purpose.value: words for purpose, words in BADGES.items()},

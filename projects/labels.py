@@ -16,6 +16,9 @@ from projects.task_types import task_type
 # and the key, which are always printed, tell the labels apart.
 COLORS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7700", "#882255", "#44aa99", "#6a51a3"]
 HOTKEYS = "1234567890" + string.ascii_lowercase
+# What the labelling page does with a letter (undo, skip, flag, comment) until a label has it: given to labels last. Each has
+# another key that no label can have, so a label that takes the letter takes nothing away.
+PAGE_LETTERS = "zsfc"
 # No part of a name, which is one line. (C0 and C1 controls, line and paragraph separator; joiners are spelling, and may stay.)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -45,8 +48,13 @@ def assign_hotkeys(names: list[str], taken: set[str]) -> list[str]:
         if len(name) == 1 and name.lower() in HOTKEYS and name.lower() not in taken:
             keys[name] = name.lower()
             taken.add(name.lower())
-    free = iter([key for key in HOTKEYS if key not in taken])
+    free = iter(_free(taken))
     return [keys.get(name) or next(free, "") for name in names]
+
+
+def _free(taken: set[str]) -> list[str]:
+    """The keys that are left, the page's own letters at the end."""
+    return sorted((key for key in HOTKEYS if key not in taken), key=lambda key: key in PAGE_LETTERS)
 
 
 class LabelRefused(ValueError):
@@ -181,9 +189,16 @@ def _clean_color(color: str) -> str:
 
 def _clean_hotkey(project: Project, hotkey: str, but: Label | None = None) -> str:
     hotkey = hotkey.strip().lower()
-    if hotkey and (len(hotkey) != 1 or hotkey not in HOTKEYS):
-        raise LabelRefused("A key is one digit or one letter from a to z, or empty.", "hotkey")
-    holder = project.labels.filter(hotkey=hotkey).exclude(pk=but.pk if but else None).first() if hotkey else None
-    if holder:
-        raise LabelRefused(f"The label {holder.name!r} has the key {hotkey!r} already.", "hotkey")
+    if not hotkey:
+        return ""
+    others = {label.hotkey: label.name for label in project.labels.exclude(pk=but.pk if but else None).exclude(hotkey="")}
+    offer = f" {free[0]!r} is free." if (free := _free(set(others))) else ""
+    if len(hotkey) != 1 or hotkey not in HOTKEYS:
+        raise LabelRefused(
+            "A key is one digit or one letter from a to z, or empty: - ! + . ? and Backspace are the labelling page's own."
+            + offer,
+            "hotkey",
+        )
+    if hotkey in others:
+        raise LabelRefused(f"The label {others[hotkey]!r} has the key {hotkey!r} already.{offer}", "hotkey")
     return hotkey

@@ -7,6 +7,7 @@ import pytest
 
 from annotation.models import Query, Verdict
 from annotation.queries import ask
+from projects.labels import LabelRefused, add_label, assign_hotkeys
 from projects.models import Label
 from tests.annotation.asking import asked, items_of, running
 
@@ -104,3 +105,13 @@ def test_an_answer_records_the_guidelines_on_the_page_and_a_newer_version_is_ann
     assert "The guidelines changed" not in page(colleague)  # who has not answered yet reads them anyway
     browse(annotator).post(address, body | {"guidelines": 2, "token": "t2"}, content_type="application/json")
     assert "The guidelines changed" not in page()
+
+
+def test_a_label_key_never_meets_a_key_of_the_page(project):
+    with pytest.raises(LabelRefused, match=r"the labelling page's own\. '3' is free"):
+        add_label(project, "other", hotkey="-")
+    with pytest.raises(LabelRefused, match=r"'ham' has the key '1' already\. '3' is free"):
+        add_label(project, "other", hotkey="1")
+    made = assign_hotkeys([f"label {i}" for i in range(36)], set())
+    assert sorted(made[-4:]) == ["c", "f", "s", "z"]  # the page keeps its letters for as long as others are left
+    assert add_label(project, "taken by choice", hotkey="s").hotkey == "s"

@@ -210,3 +210,41 @@ def test_of_77_labels_one_is_found_by_typing(page, project, queue, annotator, op
     page.keyboard.press("Backspace")  # the search is empty: undo
     assert key_of(page) == item
     assert Query.objects.filter(status="answered").count() <= 1
+
+
+def test_letters_undo_and_skip_unless_a_label_has_them_and_the_page_says_what_was_undone(
+    page, project, queue, annotator, open_page
+):
+    project.labels.filter(name="spam").update(hotkey="s")
+    open_page(page, annotator)
+    first = press_and_wait(page, "s")  # the label's, no skip
+    second = press_and_wait(page, "1")
+    assert page.inner_text("#skip kbd") == "-"
+    page.keyboard.press("z")
+    assert key_of(page) == second
+    page.wait_for_function("document.getElementById('said').textContent.startsWith('Undone: ham for “')")
+    page.keyboard.press("z")
+    page.wait_for_function("document.getElementById('said').textContent.startsWith('Undone: spam for “')")
+    assert key_of(page) == first
+    page.keyboard.press("?")
+    assert page.inner_text("#help-dialog [data-keys-of=skip]").split() == ["-"]
+    assert page.inner_text("#help-dialog [data-keys-of=flag]").split() == ["!", "f"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("-")
+    page.keyboard.press("4")
+    page.keyboard.type("a picture of 2 cats")
+    press_and_wait(page, "Enter")
+    saved(page)
+    assert list(Annotation.objects.filter(current=True).values_list("skipped", "comment")) == [(True, "a picture of 2 cats")]
+
+
+def test_undo_goes_on_behind_a_reload(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    given = [press_and_wait(page, "1") for _ in range(3)]
+    saved(page)
+    page.reload()
+    page.wait_for_selector("#item:not([hidden])")
+    for _ in given:
+        page.keyboard.press("z")
+    page.wait_for_function("key => document.getElementById('item-key').textContent === key", arg=given[0])
+    assert not answers()

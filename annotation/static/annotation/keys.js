@@ -1,8 +1,19 @@
 /* One key per deed. Keys go by the character, not by the place on a keyboard; a key of the panel is always the panel's. */
 
 const TYPING = "input, textarea, select, [contenteditable]";
+const NAMES = { Backspace: "⌫", " ": "Space" };
 
-export function listen({ panel, deeds }) {
+const plain = (key) => (key.length === 1 ? key.toLowerCase() : key);
+export const printed = (key) => NAMES[key] ?? key;
+
+/* The keys of an action that hold now: `keys` is {action: [key]}, and what a label has is taken away. */
+export function holding(keys, panel) {
+  const taken = panel.keys();
+  return Object.fromEntries(Object.entries(keys).map(([action, own]) => [action, own.filter((key) => !taken.has(key.toLowerCase()))]));
+}
+
+export function listen({ panel, deeds, keys }) {
+  const actionOf = new Map(Object.entries(keys).flatMap(([action, own]) => own.map((key) => [plain(key), action])));
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
     const target = event.target instanceof Element ? event.target : document.body;
@@ -10,6 +21,7 @@ export function listen({ panel, deeds }) {
     const undoing = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
     if (event.key === "Escape" && target.id === "comment") { deeds.leaveComment(); event.preventDefault(); return; }
     if (target.closest(TYPING) && !inEmptyField) return;
+    if (inEmptyField && /^[\p{L}\p{N}]$/u.test(event.key) && !undoing) return; // the first letter of a search
     if (!undoing && !event.getModifierState("AltGraph") && (event.ctrlKey || event.metaKey || event.altKey)) return;
     const panels = inEmptyField || undoing ? undefined : panel.keys().get(event.key.toLowerCase());
     if (panels && !(target.closest("button, a, summary") && event.key === "Enter")) {
@@ -17,8 +29,7 @@ export function listen({ panel, deeds }) {
       event.preventDefault();
       return;
     }
-    const deed = undoing ? deeds.undo : { Backspace: deeds.undo, "-": deeds.skip, "!": deeds.flag, "+": deeds.comment,
-      ".": deeds.guidelines, "?": deeds.help }[event.key];
+    const deed = deeds[undoing ? "undo" : actionOf.get(plain(event.key))];
     if (!deed) return;
     event.preventDefault();
     if (!event.repeat || deed === deeds.undo) deed();

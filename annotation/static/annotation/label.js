@@ -1,7 +1,7 @@
 /* The labelling page: one item on the screen, three more at hand, answers sent in the background. */
 
 import { preload, render } from "./content.js";
-import { listen } from "./keys.js";
+import { holding, listen, printed } from "./keys.js";
 import { Outbox, newToken } from "./outbox.js";
 import { loadPanel } from "./panel.js";
 import { showProgress, showReason, showSaved } from "./status.js";
@@ -51,8 +51,9 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
 outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
 panel.onAnswer((value) => answer(value));
 
-function announce(text) {
+function announce(text, seen = "") {
   $("live").textContent = text;
+  $("said").textContent = $("said").title = seen;
 }
 
 /* The server's list is the truth about what I hold; answers that it has not got yet are left out of it. */
@@ -89,7 +90,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   const flagged = $("flag").getAttribute("aria-pressed") === "true";
   const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user, guidelines: setup.guidelines };
   if (!skipped) body.value = value;
-  history.push({ token, item: current, value, flagged, comment });
+  history.push({ token, item: current, value, flagged, comment, skipped });
   if (history.length > KEEP_HISTORY) history.shift();
   done.add(current.item);
   const next = ahead.shift() ?? null;
@@ -103,7 +104,11 @@ function spoken(item) {
   return typeof item.content === "string" ? item.content.slice(0, 300) : `row ${item.key}`;
 }
 
-async function undo() {
+/* One after the other: a second press while the server is asked goes back one further, and not the same one twice. */
+let undoing = Promise.resolve();
+const undo = () => { undoing = undoing.then(undoOne).catch(() => announce("Undo did not work. Try it again.", "Undo did not work. Try it again.")); };
+
+async function undoOne() {
   const last = history.pop();
   if (!last) return undoOnServer();
   done.delete(last.item.item);
@@ -115,16 +120,18 @@ async function undo() {
 
 /* Answers of an earlier visit: the server knows the last one. */
 async function undoOnServer() {
-  if (outbox.waiting) return announce("Nothing to undo until your answers are sent.");
+  // The server's last answer is mine only when it has all of them.
+  for (let i = 0; i < 20 && outbox.waiting && !outbox.offline; i++) await new Promise((go) => setTimeout(go, 100));
+  if (outbox.waiting) return tell("What came before can be undone when your answers are sent.");
   try {
     const response = await post(setup.urls.undo, { user: setup.user });
     const found = await response.json();
-    if (!response.ok || !found.item) return announce("There is nothing to undo.");
+    if (!response.ok || !found.item) return tell("There is nothing to undo.");
     done.delete(found.item.item);
     showProgress(found.progress);
-    back(found.item, { value: found.value });
+    back(found.item, { value: found.value ?? undefined, skipped: found.value === null });
   } catch {
-    announce("Undo needs the connection.");
+    tell("Undo needs the connection.");
   }
 }
 
@@ -132,7 +139,13 @@ function back(item, before) {
   ahead = ahead.filter((other) => other.item !== item.item);
   if (current && current.item !== item.item) ahead.unshift(current);
   show(item, before);
-  announce(`Undone. Again: ${spoken(item)}`);
+  const what = before.skipped ? "the skip of" : `${panel.spoken?.(before.value) ?? before.value} for`;
+  const words = spoken(item).replace(/\s+/g, " ");
+  announce(`Undone: ${what} ${spoken(item)}`, `Undone: ${what} “${words.length > 40 ? `${words.slice(0, 40)}…` : words}”`);
+}
+
+function tell(text) {
+  announce(text, text);
 }
 
 /* Asked at the start, and every two seconds while there is nothing: work appears by itself. */
@@ -171,7 +184,11 @@ function setFlag(on) {
 
 const deeds = {
   undo,
-  skip() { if (current) $("skip-dialog").showModal(); },
+  skip() {
+    if (!current) return;
+    $("skip-own").value = "";
+    $("skip-dialog").showModal();
+  },
   flag() {
     if (!current) return;
     const on = $("flag").getAttribute("aria-pressed") !== "true";
@@ -195,7 +212,7 @@ const deeds = {
     panel.open = !panel.open;
     if (panel.open) panel.scrollIntoView({ block: "nearest" });
   },
-  help() { $("help-dialog").showModal(); },
+  help() { showKeys(); $("help-dialog").showModal(); },
 };
 
 for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["help-open", "help"]]) {
@@ -211,14 +228,36 @@ for (const dialog of document.querySelectorAll("dialog")) {
   });
 }
 $("skip-dialog").addEventListener("keydown", (event) => {
+  const own = $("skip-own");
+  if (event.target === own) {
+    const reason = own.value.trim();
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    if (!reason || event.repeat) return;
+    $("skip-dialog").close();
+    return answer(null, { skipped: true, reason });
+  }
+  if (event.key === own.dataset.key) { event.preventDefault(); return own.focus(); }
   const reason = $("skip-dialog").querySelectorAll("[data-reason]")[Number(event.key) || -1];
   if (reason && !event.repeat) { event.preventDefault(); reason.click(); }
 });
+
+/* On the buttons and in the help: the keys that hold in this project now. Where a label has all of them, none is printed. */
+function showKeys() {
+  for (const [action, own] of Object.entries(holding(setup.keys, panel))) {
+    for (const place of document.querySelectorAll(`[data-keys-of="${action}"]`)) {
+      const some = place.tagName === "KBD" ? own.slice(0, 1) : own;
+      if (place.tagName === "KBD") { place.textContent = printed(some[0] ?? ""); place.hidden = !some.length; continue; }
+      place.replaceChildren(...some.flatMap((key) => [Object.assign(document.createElement("kbd"), { textContent: printed(key) }), " "]));
+    }
+  }
+}
 $("trouble").addEventListener("click", (event) => {
   if (event.target.id === "retry") outbox.retryRefused();
   if (event.target.id === "discard") outbox.discardRefused();
 });
-listen({ panel, deeds });
+showKeys();
+listen({ panel, deeds, keys: setup.keys });
 
 window.addEventListener("beforeunload", (event) => {
   if (outbox.waiting) event.preventDefault();
