@@ -27,6 +27,8 @@ from projects.models import Item, Modality, Project, Role, User
 from projects.task_types import InvalidValue, task_type
 
 MAX_COUNT = 50
+# Of an item in the list of my answers: one line.
+EXCERPT = 120
 # After an answer, only leases that were not renewed for a minute are: one write fewer for each answer.
 _RENEW_AFTER = timedelta(minutes=1)
 
@@ -158,6 +160,12 @@ class AnnotationsView(ProjectView):
         parameters=[
             OpenApiParameter("user", int, description="Only of this person (id)."),
             OpenApiParameter("item", int, description="Only to this item (id)."),
+            OpenApiParameter(
+                "mine",
+                bool,
+                description="true: what I answered and did not take back, each with an `excerpt` of its "
+                "item; with `item`, the item itself as `to_label`.",
+            ),
             OpenApiParameter("page", int),
             OpenApiParameter("page_size", int),
         ],
@@ -172,10 +180,19 @@ class AnnotationsView(ProjectView):
         for field in ("user", "item"):
             if (wanted := _id(request.query_params, field)) is not None:
                 rows = rows.filter(**{f"{field}_id": wanted})
+        mine = request.query_params.get("mine") in {"1", "true"}
+        if mine:
+            rows = rows.filter(user=request.user, current=True, withdrawn_at=None)
         pages = Pagination()
         names = dict(project.labels.values_list("pk", "name"))
         page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response([_annotation(project, row, names) for row in page])
+        found = [_annotation(project, row, names) for row in page]
+        for given, row in zip(found, page, strict=True) if mine else ():
+            if "item" in request.query_params:
+                given["to_label"] = item_payload(project, row.item, row.query)
+            else:
+                given["excerpt"] = "" if project.modality == Modality.IMAGE else row.item.content[:EXCERPT]
+        return pages.get_paginated_response(found)
 
     @extend_schema(
         operation_id="projects_annotations_create",

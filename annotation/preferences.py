@@ -11,6 +11,7 @@ DEFAULT_KEYS: dict[str, list[str]] = {
     "skip": ["-", "s"],
     "flag": ["!", "f"],
     "comment": ["+", "c"],
+    "mine": ["e", ","],
     "guidelines": ["."],
     "help": ["?"],
 }

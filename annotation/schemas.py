@@ -131,6 +131,8 @@ class OneAnnotationSerializer(s.Serializer):
     purpose = s.CharField(allow_null=True)
     why = s.CharField()
     created_at = s.DateTimeField()
+    excerpt = s.CharField(required=False, help_text="With `mine`: how the item begins.")
+    to_label = ItemToLabelSerializer(required=False, help_text="With `mine` and `item`: the item as it was shown.")
 
 
 class AnnotationPageSerializer(s.Serializer):

@@ -16,9 +16,9 @@ from projects.task_types import task_type
 # and the key, which are always printed, tell the labels apart.
 COLORS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7700", "#882255", "#44aa99", "#6a51a3"]
 HOTKEYS = "1234567890" + string.ascii_lowercase
-# What the labelling page does with a letter (undo, skip, flag, comment) until a label has it: given to labels last. Each has
-# another key that no label can have, so a label that takes the letter takes nothing away.
-PAGE_LETTERS = "zsfc"
+# What the labelling page does with a letter (undo, skip, flag, comment, my answers) until a label has it: given to labels
+# last. Each has another key that no label can have, so a label that takes the letter takes nothing away.
+PAGE_LETTERS = "zsfce"
 # No part of a name, which is one line. (C0 and C1 controls, line and paragraph separator; joiners are spelling, and may stay.)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -195,7 +195,7 @@ def _clean_hotkey(project: Project, hotkey: str, but: Label | None = None) -> st
     offer = f" {free[0]!r} is free." if (free := _free(set(others))) else ""
     if len(hotkey) != 1 or hotkey not in HOTKEYS:
         raise LabelRefused(
-            "A key is one digit or one letter from a to z, or empty: - ! + . ? and Backspace are the labelling page's own."
+            "A key is one digit or one letter from a to z, or empty: - ! + . , ? and Backspace are the labelling page's own."
             + offer,
             "hotkey",
         )

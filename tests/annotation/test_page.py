@@ -113,5 +113,22 @@ def test_a_label_key_never_meets_a_key_of_the_page(project):
     with pytest.raises(LabelRefused, match=r"'ham' has the key '1' already\. '3' is free"):
         add_label(project, "other", hotkey="1")
     made = assign_hotkeys([f"label {i}" for i in range(36)], set())
-    assert sorted(made[-4:]) == ["c", "f", "s", "z"]  # the page keeps its letters for as long as others are left
+    assert sorted(made[-5:]) == ["c", "e", "f", "s", "z"]  # the page keeps its letters for as long as others are left
     assert add_label(project, "taken by choice", hotkey="s").hotkey == "s"
+
+
+def test_my_answers_are_mine_and_come_with_their_items(api, project, annotator, reviewer):
+    first, second, third = items_of(project, 3)
+    ask(project, running(project), 1, asked([first, second, third]), wanted=2)
+    address = f"/api/projects/{project.pk}/annotations/"
+    for user, item in [(annotator, first), (reviewer, first), (reviewer, second), (reviewer, third)]:
+        api(user).post(address, {"item": item.pk, "value": "ham", "token": f"{user.pk}-{item.pk}"})
+    api(reviewer).post(f"{address}undo/", {"token": f"{reviewer.pk}-{third.pk}"})
+    found = api(reviewer).get(f"{address}?mine=true").json()["results"]
+    assert [(row["item"], row["username"], row["excerpt"]) for row in found] == [
+        (second.pk, "reviewer", second.content[:120]),
+        (first.pk, "reviewer", first.content[:120]),
+    ]
+    (opened,) = api(reviewer).get(f"{address}?mine=true&item={first.pk}").json()["results"]
+    assert (opened["value"], opened["to_label"]["content"]) == ("ham", first.content)
+    assert not api(annotator).get(f"{address}?mine=true&item={second.pk}").json()["results"]

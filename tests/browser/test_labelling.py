@@ -248,3 +248,31 @@ def test_undo_goes_on_behind_a_reload(page, queue, annotator, open_page):
         page.keyboard.press("z")
     page.wait_for_function("key => document.getElementById('item-key').textContent === key", arg=given[0])
     assert not answers()
+
+
+def test_an_answer_of_mine_is_opened_and_changed_and_i_am_back_where_i_was(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    first, second = press_and_wait(page, "1"), press_and_wait(page, "1")
+    here = key_of(page)
+    saved(page)
+    page.keyboard.press("e")
+    page.wait_for_selector("#mine-list li:nth-child(2)")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#changing:not([hidden])")
+    assert key_of(page) == second
+    page.keyboard.press("Escape")
+    assert key_of(page) == here
+    page.keyboard.press("e")
+    page.wait_for_selector("#mine-list li:nth-child(2)")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#changing:not([hidden])")
+    assert key_of(page) == first
+    assert page.get_attribute("[data-label=ham]", "class") == "lb-label was"
+    page.keyboard.press("2")
+    assert key_of(page) == here
+    third = press_and_wait(page, "1")
+    saved(page)
+    assert answers() == {first: "spam", second: "ham", third: "ham"}
+    assert third == here
+    assert Annotation.objects.filter(item__key=first).count() == 2  # what it was before is kept

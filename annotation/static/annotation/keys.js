@@ -20,6 +20,7 @@ export function listen({ panel, deeds, keys }) {
     const inEmptyField = target.matches("[data-page-keys]") && target.value === "";
     const undoing = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
     if (event.key === "Escape" && target.id === "comment") { deeds.leaveComment(); event.preventDefault(); return; }
+    if (event.key === "Escape" && !target.closest(TYPING) && deeds.escape()) { event.preventDefault(); return; }
     if (target.closest(TYPING) && !inEmptyField) return;
     if (inEmptyField && /^[\p{L}\p{N}]$/u.test(event.key) && !undoing) return; // the first letter of a search
     if (!undoing && !event.getModifierState("AltGraph") && (event.ctrlKey || event.metaKey || event.altKey)) return;

@@ -2,6 +2,7 @@
 
 import { preload, render } from "./content.js";
 import { holding, listen, printed } from "./keys.js";
+import { Mine } from "./mine.js";
 import { Outbox, newToken } from "./outbox.js";
 import { loadPanel } from "./panel.js";
 import { showProgress, showReason, showSaved } from "./status.js";
@@ -16,6 +17,7 @@ const KEEP_HISTORY = 100;
 const HEARTBEAT = (setup.leaseSeconds * 1000) / 5;
 
 let current = null;
+let away = null; // {item}: where I was, while an earlier answer of mine is open
 let ahead = [];
 let leaseUntil = "";
 let pollTimer = null;
@@ -58,7 +60,7 @@ function announce(text, seen = "") {
 
 /* The server's list is the truth about what I hold; answers that it has not got yet are left out of it. */
 function take(items) {
-  ahead = items.filter((item) => !done.has(item.item) && item.item !== current?.item);
+  ahead = items.filter((item) => !done.has(item.item) && item.item !== current?.item && item.item !== away?.item?.item);
   for (const item of items) if (Date.parse(item.lease_until) > (Date.parse(leaseUntil) || 0)) leaseUntil = item.lease_until;
   preload(ahead);
   if (!current && ahead.length) show(ahead.shift());
@@ -93,7 +95,8 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   history.push({ token, item: current, value, flagged, comment, skipped });
   if (history.length > KEEP_HISTORY) history.shift();
   done.add(current.item);
-  const next = ahead.shift() ?? null;
+  const next = away ? away.item : ahead.shift() ?? null;
+  leave();
   show(next); // first the eye, then the wire
   outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
   announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
@@ -137,11 +140,27 @@ async function undoOnServer() {
 
 function back(item, before) {
   ahead = ahead.filter((other) => other.item !== item.item);
-  if (current && current.item !== item.item) ahead.unshift(current);
+  const here = away ? away.item : current;
+  leave();
+  if (here && here.item !== item.item) ahead.unshift(here);
   show(item, before);
   const what = before.skipped ? "the skip of" : `${panel.spoken?.(before.value) ?? before.value} for`;
   const words = spoken(item).replace(/\s+/g, " ");
   announce(`Undone: ${what} ${spoken(item)}`, `Undone: ${what} “${words.length > 40 ? `${words.slice(0, 40)}…` : words}”`);
+}
+
+/* An earlier answer is on the screen: Esc goes back to where I was, an answer changes it and goes back too. */
+function reopen(item, before) {
+  away ??= { item: current };
+  ahead = ahead.filter((other) => other.item !== item.item);
+  show(item, before);
+  $("changing").hidden = false;
+  announce(`Your answer was ${before.skipped ? "a skip" : panel.spoken?.(before.value) ?? before.value}: ${spoken(item)}. Answer again to change it, Escape leaves it.`);
+}
+
+function leave() {
+  away = null;
+  $("changing").hidden = true;
 }
 
 function tell(text) {
@@ -207,6 +226,17 @@ const deeds = {
     $("comment-open").setAttribute("aria-expanded", String(!$("comment-field").hidden));
     document.querySelector("#panel [data-page-keys]")?.focus();
   },
+  mine() { mine.toggle(); },
+  escape() {
+    if (mine.shown) mine.close();
+    else if (away) {
+      const { item } = away;
+      leave();
+      show(item);
+      announce(item ? `Nothing was changed. Back at: ${spoken(item)}` : "Nothing was changed.");
+    } else return false;
+    return true;
+  },
   guidelines() {
     const panel = $("guidelines");
     panel.open = !panel.open;
@@ -215,7 +245,8 @@ const deeds = {
   help() { showKeys(); $("help-dialog").showModal(); },
 };
 
-for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["help-open", "help"]]) {
+const mine = new Mine({ url: setup.urls.annotations, open: reopen, unsent: () => outbox.waiting, labeled: (value) => panel.spoken?.(value) ?? String(value) });
+for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["mine-open", "mine"], ["mine-close", "mine"], ["leave", "escape"], ["help-open", "help"]]) {
   $(id).addEventListener("click", (event) => { if (event.detail) event.currentTarget.blur(); deeds[deed](); });
 }
 for (const dialog of document.querySelectorAll("dialog")) {
