@@ -17,6 +17,8 @@ from learning.models import Run
 from projects.errors import WrongState
 from projects.models import Role
 
+_IN_SIGHT = 3  # as many times the random labels: a tenth of all, they would be a dot at the foot of the whole curve
+
 
 def panel(run: Run) -> dict:
     """The context of `learning/_live.html`."""
@@ -25,8 +27,10 @@ def panel(run: Run) -> dict:
 
 
 def chart(facts: dict) -> SafeString:
-    """This run's curve beside that of learners which were given random labels alone."""
-    chosen = _curve("this run", 1, [(point["labels"], point) for point in facts["curve"]])
+    """This run's curve beside that of learners which were given random labels alone, as far as those can be compared."""
+    newest = facts["arms"]
+    in_sight = newest["base"] + _IN_SIGHT * newest["labels"]
+    chosen = _curve("this run", 1, [(point["labels"], point) for point in facts["curve"] if point["labels"] <= in_sight])
     by_chance = _curve("at random", 0, [(row["base"] + row["labels"], row["random"]) for row in facts["compared"]])
     return charts.curve_chart(
         [by_chance, chosen], title="Accuracy with the strategy and at random", y_label="Accuracy", height=300
