@@ -6,10 +6,11 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from django.db.models import Max
+from django.db.models import Count, Max, Sum
 
 from annotation.models import Annotation, Gold
 from learning.engine import crowd
+from learning.quality.labels import disagreement
 from projects.models import Project
 
 # The most recent answers; the page says when there are more.
@@ -17,14 +18,22 @@ MOST_ANSWERS = 50_000
 
 
 def quality(project: Project) -> dict[str, Any]:
-    """{answers, percent, alpha: {value, low, high}, pairs: [{first, second, items, percent, kappa}], people: [...]}.
+    """{answers, percent, alpha: {value, low, high}, pairs: [{first, second, items, percent, kappa}], people: [...]}
+    and what `labels.disagreement` finds, with None or nothing in it where there are no answers.
 
     people: {user (id), answers, gold: {n, share, low, high}, seconds (median), agreement (with the others)}. None where a
-    number is undefined. Kept in this process until an answer comes in, or one is taken back.
+    number is undefined. Kept in this process until an answer, a label or a gold value changes.
     """
-    rows = _rows(project)
-    count, last = rows.count(), rows.aggregate(last=Max("pk"))["last"]
-    return _figures(project.pk, count, last, Gold.objects.filter(project=project).count())
+    return _figures(project.pk, _state(project))
+
+
+def _state(project: Project) -> tuple:
+    """Another one whenever the numbers may be others: also after a merge of labels, which leaves the answers' ids."""
+    rows = _rows(project).order_by()
+    ids = rows.aggregate(n=Count("pk"), last=Max("pk"), total=Sum("pk"))
+    given = sorted((_key(value), n) for value, n in rows.values_list("value").annotate(n=Count("pk")))
+    gold = sorted((item, _key(value)) for item, value in Gold.objects.filter(project=project).values_list("item_id", "value"))
+    return (*ids.values(), *given, *gold)
 
 
 def _rows(project: Project | int):
@@ -32,10 +41,11 @@ def _rows(project: Project | int):
 
 
 @lru_cache(maxsize=32)
-def _figures(project: int, count: int, last: int | None, n_gold: int) -> dict[str, Any]:
+def _figures(project: int, state: tuple) -> dict[str, Any]:
     found = list(_rows(project).order_by("-pk").values_list("item_id", "user_id", "value", "seconds", "gold")[:MOST_ANSWERS])
     if not found:
-        return {"answers": 0, "percent": None, "alpha": None, "pairs": [], "people": []}
+        nothing: dict[str, Any] = {"several": 0, "fleiss": None, "labels": [], "confusions": [], "matrix": None, "windows": []}
+        return {"answers": 0, "percent": None, "alpha": None, "pairs": [], "people": []} | nothing
     known = {item: _key(value) for item, value in Gold.objects.filter(project=project).values_list("item_id", "value")}
     names = {key: i for i, key in enumerate(sorted({_key(value) for _, _, value, _, _ in found} | set(known.values())))}
     users, people = np.unique([user for _, user, *_ in found], return_inverse=True)
@@ -68,14 +78,15 @@ def _figures(project: int, count: int, last: int | None, n_gold: int) -> dict[st
             }
             for i in range(n)
         ],
-    }
+    } | disagreement(items[::-1], values[::-1], [json.loads(key) for key in names])
 
 
 def for_reader(found: dict[str, Any], user_id: int, *, sees_all: bool) -> dict[str, Any]:
     """Managers and reviewers see everybody; others the project's numbers and their own row."""
     if sees_all:
         return found
-    return found | {"pairs": [], "people": [row for row in found["people"] if row["user"] == user_id]}
+    hidden = {"pairs": [], "labels": [], "confusions": [], "matrix": None, "windows": []}
+    return found | hidden | {"people": [row for row in found["people"] if row["user"] == user_id]}
 
 
 def _key(value: Any) -> str:

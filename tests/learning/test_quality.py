@@ -3,6 +3,7 @@
 import pytest
 
 from annotation.models import Annotation, Gold
+from projects.labels import merge_label
 from tests.annotation.asking import items_of
 
 
@@ -49,3 +50,26 @@ def test_annotators_see_their_own_row_alone(project, answered, annotator, api):
 
 def test_a_project_without_answers_has_no_numbers(project, manager, api):
     assert api(manager).get(f"/api/projects/{project.pk}/quality/").json()["alpha"] is None
+
+
+def test_where_people_disagree(project, answered, manager, api):
+    ham, spam = project.labels.values_list("pk", flat=True)
+    found = api(manager).get(f"/api/projects/{project.pk}/quality/").json()
+    assert found["several"] == 10 and found["fleiss"]["per_item"] == 2
+    assert found["confusions"] == [{"first": ham, "second": spam, "pairs": 2, "share": 1.0}]
+    assert found["matrix"]["values"] == [ham, spam] and found["matrix"]["rows"] == [[5, 2], [2, 3]]
+
+
+def test_a_merge_of_labels_and_another_gold_value_are_seen_at_once(project, answered, colleague, manager, api):
+    def read() -> dict:
+        return api(manager).get(f"/api/projects/{project.pk}/quality/").json()
+
+    def gold(found: dict) -> float:
+        return next(row["gold"]["share"] for row in found["people"] if row["user"] == colleague.pk)
+
+    ham, spam = project.labels.all()
+    assert gold(read()) == 0.5
+    Gold.objects.filter(project=project, value=spam.pk).update(value=ham.pk)
+    assert gold(read()) == 1.0
+    merge_label(spam, ham)
+    assert read()["percent"]["value"] == 1.0
