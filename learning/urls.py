@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import analysis, analysis_form, distilling, forms, labeling, live, results
+from learning.views import analysis, analysis_form, distilling, forms, labeling, live, quality, results
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -21,6 +21,8 @@ urlpatterns = [
     path("distilling/<int:run_id>/estimate/", analysis_form.estimate, name="run-estimate"),
     path("distilling/<int:run_id>/replay/", live.replay, name="run-replay"),
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
+    path("projects/<int:project_id>/quality/", quality.page, name="quality"),
+    path("projects/<int:project_id>/quality/people.csv", quality.people, name="quality-people"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),
     path("projects/<int:project_id>/runs/new/forecast/", forms.run_forecast, name="run-forecast"),

@@ -120,6 +120,10 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("review", "POST"): page(REVIEWER, 302),
     ("feedback", "GET"): page(ANNOTATOR),
     ("feedback", "POST"): READ_ONLY,
+    ("quality", "GET"): page(ANNOTATOR),
+    ("quality", "POST"): READ_ONLY,
+    ("quality-people", "GET"): page(ANNOTATOR),
+    ("quality-people", "POST"): READ_ONLY,
     ("item-settle", "GET"): READ_ONLY,
     ("item-settle", "POST"): page(REVIEWER, 302),
     # Runs

@@ -73,3 +73,37 @@ def test_a_merge_of_labels_and_another_gold_value_are_seen_at_once(project, answ
     assert gold(read()) == 1.0
     merge_label(spam, ham)
     assert read()["percent"]["value"] == 1.0
+
+
+def test_the_page_says_how_far_people_agree_and_what_they_confuse(project, answered, manager, annotator, colleague, browse):
+    page = browse(manager).get(f"/projects/{project.pk}/quality/").content.decode()
+    assert "annotator and colleague" in page and "80 %" in page and "0.60" in page
+    assert "One says <strong>ham</strong>, another <strong>spam</strong>: 2 times, 100 % of all disagreement." in page
+    own = browse(annotator).get(f"/projects/{project.pk}/quality/").content.decode()
+    assert "<td>annotator</td>" in own and "colleague" not in own and "Krippendorff" not in own
+
+
+def test_the_table_of_people_as_csv(project, answered, manager, annotator, browse):
+    def people(user) -> list[str]:
+        lines = browse(user).get(f"/projects/{project.pk}/quality/people.csv").content.decode().splitlines()
+        return [line.split(",")[0] for line in lines]
+
+    assert people(manager) == ["person", "annotator", "colleague"]
+    assert people(annotator) == ["person", "annotator"]
+
+
+def test_reviewers_see_no_names_where_the_project_hides_them(project, answered, reviewer, browse):
+    project.hide_names = True
+    project.save()
+    for address in ("", "people.csv"):
+        page = browse(reviewer).get(f"/projects/{project.pk}/quality/{address}").content.decode()
+        assert "Person 1" in page and "colleague" not in page
+
+
+def test_the_page_says_what_to_do_while_nobody_answers_twice(project, annotator, manager, browse):
+    page = browse(manager).get(f"/projects/{project.pk}/quality/").content.decode()
+    assert "Nobody has answered yet" in page
+    (item,) = items_of(project, 1)
+    Annotation.objects.create(project=project, item=item, user=annotator, value=project.labels.first().pk, token="1")
+    page = browse(manager).get(f"/projects/{project.pk}/quality/").content.decode()
+    assert "Let two people answer a tenth of the items" in page

@@ -1,0 +1,126 @@
+"""The page on how far people agree, and how each of them does; annotators see their own row."""
+
+import csv
+import io
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from learning.analysis import charts
+from projects.access import project_page
+from projects.exporting import neutralised
+from projects.models import Project, Role, User
+from projects.task_types import task_type
+
+COLUMNS = ("person", "answers", "seconds", "agreement", "agreement_low", "agreement_high", "agreement_n") + tuple(
+    f"gold_{part}" for part in ("share", "low", "high", "n")
+)
+
+
+@require_safe
+@project_page(Role.ANNOTATOR)
+def page(request: HttpRequest, project: Project) -> HttpResponse:
+    found = _read(request, project)
+    labels = dict(project.labels.values_list("pk", "name"))
+    task = task_type(project.task)
+
+    def said(value: Any) -> str:
+        return task.display(value, labels)
+
+    names = _names(project, found)
+    context = {
+        "project": project,
+        "sees_all": _sees_all(project),
+        "found": found,
+        "meaning": meaning(found["alpha"] and found["alpha"]["value"]),
+        "people": [row | {"name": names[row["user"]]} for row in found["people"]],
+        "pairs": [row | {"one": names[row["first"]], "other": names[row["second"]]} for row in _pairs(found)],
+        "labels": [row | {"name": said(row["value"])} for row in found["labels"]],
+        "confusions": [row | {"one": said(row["first"]), "other": said(row["second"])} for row in found["confusions"]],
+        "matrix": _matrix(found["matrix"], said),
+        "chart": chart(found["windows"]),
+    }
+    return render(request, "learning/quality.html", context)
+
+
+@require_safe
+@project_page(Role.ANNOTATOR)
+def people(request: HttpRequest, project: Project) -> HttpResponse:
+    """The table of people as CSV."""
+    found = _read(request, project)
+    names = _names(project, found)
+    buffer = io.StringIO()
+    rows = csv.writer(buffer)
+    rows.writerow(COLUMNS)
+    for row in found["people"]:
+        cells = [names[row["user"]], row["answers"], row["seconds"]]
+        for share, parts in ((row["agreement"], ("share", "low", "high", "n")), (row["gold"], ("share", "low", "high", "n"))):
+            cells += [share[part] for part in parts]
+        rows.writerow(neutralised(cells))
+    response = HttpResponse(buffer.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="project-{project.pk}-people.csv"'
+    return response
+
+
+def meaning(alpha: float | None) -> str:
+    """What Krippendorff (2004) makes of an alpha, in one line."""
+    if alpha is None:
+        return ""
+    if alpha >= 0.8:
+        return "People agree well: such labels can be relied on."
+    if alpha >= 0.667:
+        return "People agree fairly: enough for first conclusions, not for final ones."
+    if alpha > 0:
+        return "People agree too little to rely on single answers: look at the confusions and make the guidelines clearer."
+    return "People agree no more than by chance: do they understand the labels alike?"
+
+
+def chart(windows: list[dict[str, Any]]) -> SafeString | str:
+    """Alpha over the answers; nothing where fewer than two windows have one."""
+    known = [row for row in windows if row["alpha"] is not None]
+    if len(known) < 2:
+        return ""
+    columns = [[row[part] for row in known] for part in ("alpha", "low", "high")]
+    curve = charts.Curve("alpha", 1, [row["end"] for row in known], *columns)
+    title = "Krippendorff's alpha over the answers"
+    return charts.curve_chart([curve], title=title, x_label="Answers", y_label="Alpha", bounds=(-1.0, 1.0), height=280)
+
+
+def _sees_all(project: Project) -> bool:
+    return project.role.rank >= Role.REVIEWER.rank
+
+
+def _read(request: HttpRequest, project: Project) -> dict[str, Any]:
+    from learning.quality.figures import for_reader, quality  # late: the engine is slow to import
+
+    return for_reader(quality(project), request.user.pk, sees_all=_sees_all(project))
+
+
+def _names(project: Project, found: dict[str, Any]) -> dict[int, str]:
+    """Of everybody in the table; numbers instead for a reviewer where the project hides names from reviewers."""
+    users = [row["user"] for row in found["people"]]
+    if project.hide_names and project.role == Role.REVIEWER:
+        return {user: f"Person {i}" for i, user in enumerate(users, 1)}
+    return dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
+
+
+def _pairs(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pairs with most items in common: a table of all would grow with the square of the people."""
+    return sorted(found["pairs"], key=lambda row: -row["items"])[:50]
+
+
+def _matrix(matrix: dict[str, Any] | None, said) -> list[dict[str, Any]]:
+    """[{name, cells: [{n, share (of its row), same}]}]."""
+    if matrix is None:
+        return []
+    names = [said(value) for value in matrix["values"]]
+    return [
+        {
+            "name": name,
+            "cells": [{"n": n, "share": n / max(1, sum(row)), "same": i == j, "other": names[j]} for j, n in enumerate(row)],
+        }
+        for i, (name, row) in enumerate(zip(names, matrix["rows"], strict=True))
+    ]
