@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from alambic_site.api import Conflict, Pagination
 from annotation import queue, schemas
 from annotation.models import Annotation, Assignment
+from annotation.preferences import PreferenceRefused, change_preferences, preferences_of
 from annotation.progress import progress, why_empty
 from annotation.reasons import why
 from projects.access import access_project
@@ -345,7 +346,34 @@ class ProgressView(ProjectView):
         return Response(facts)
 
 
+@extend_schema(tags=["labelling"])
+class PreferencesView(APIView):
+    @extend_schema(
+        operation_id="me_preferences", summary="How I like the labelling page", responses={200: schemas.PreferencesSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        return Response(preferences_of(request.user))
+
+    @extend_schema(
+        operation_id="me_preferences_change",
+        summary="Change how I like the labelling page",
+        description='`keys` takes {action: key}, like {"skip": "x"}; an empty key is the usual one again. Two actions never '
+        "get the same key (400).",
+        request=schemas.ChangedPreferencesSerializer,
+        responses={200: schemas.PreferencesSerializer, 400: schemas.ERRORS[400]},
+    )
+    def patch(self, request: Request) -> Response:
+        data = request.data
+        if not isinstance(data, dict):
+            raise ValidationError({"detail": ["The body must be a JSON object."]})
+        try:
+            return Response(change_preferences(request.user, left_handed=data.get("left_handed"), keys=data.get("keys")))
+        except PreferenceRefused as error:
+            raise ValidationError({error.field: [str(error)]}) from error
+
+
 urlpatterns = [
+    path("me/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("projects/<int:project_id>/next/", NextView.as_view(), name="api-next"),
     path("projects/<int:project_id>/annotations/", AnnotationsView.as_view(), name="api-annotations"),
     path("projects/<int:project_id>/annotations/undo/", UndoView.as_view(), name="api-undo"),

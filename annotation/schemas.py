@@ -12,6 +12,16 @@ ERRORS = {
 CHANGES = ERRORS | {409: OpenApiResponse(OpenApiTypes.OBJECT, description="`user` names somebody else than who is logged in.")}
 
 
+class PreferencesSerializer(s.Serializer):
+    left_handed = s.BooleanField()
+    keys = s.DictField(child=s.ListField(child=s.CharField()), help_text="{action: its keys}, the one that is printed first")
+
+
+class ChangedPreferencesSerializer(s.Serializer):
+    left_handed = s.BooleanField(required=False)
+    keys = s.DictField(child=s.CharField(allow_blank=True), required=False)
+
+
 class NextSerializer(s.Serializer):
     count = s.IntegerField(min_value=1, max_value=50, default=1)
 

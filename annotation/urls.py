@@ -5,6 +5,7 @@ from django.urls import path
 from annotation import views, views_desk, views_handing_out, views_review
 
 urlpatterns = [
+    path("account/labelling/", views.preferences, name="preferences"),
     path("projects/<int:project_id>/label/", views.label, name="label"),
     path("projects/<int:project_id>/items/<int:item_id>/settle/", views.settle, name="item-settle"),
     path("projects/<int:project_id>/desk/", views_desk.page, name="desk"),

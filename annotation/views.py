@@ -1,6 +1,7 @@
 """The labelling page, and the button with which a reviewer settles a disagreement."""
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -8,7 +9,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.models import Annotation, Query
-from annotation.preferences import keys_of
+from annotation.preferences import ACTIONS, PreferenceRefused, change_preferences, preferences_of
 from annotation.queue import LEASE
 from annotation.reasons import BADGES
 from annotation.verdicts import adjudicate
@@ -30,6 +31,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
     task = task_type(project.task)
     many = len(labels) >= SEARCH_FROM
     newest = newest_number(project)
+    preferences = preferences_of(request.user)
     setup = {
         "project": project.pk,
         "user": request.user.pk,
@@ -40,12 +42,13 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
         "login": f"{reverse('login')}?next={request.path}",
         "labels": [{"name": label.name, "hotkey": label.hotkey.lower()} for label in labels],
         "search": many,
-        "keys": keys_of(request.user),
+        "keys": preferences["keys"],
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,
         "badges": {purpose.value: words for purpose, words in BADGES.items()},
     }
     context = {"project": project, "labels": labels, "task": task, "many": many, "setup": setup}
+    context["left_handed"] = preferences["left_handed"]
     context["guidelines_changed"] = newest is not None and _seen(request.user.pk, project) not in (None, newest)
     return render(request, "annotation/label.html", context)
 
@@ -54,6 +57,20 @@ def _seen(user_id: int, project: Project) -> int | None:
     """The version of the guidelines under which this person answered last here; None where none was recorded."""
     mine = Annotation.objects.filter(project=project, user=user_id).order_by("-created_at")
     return mine.values_list("guidelines", flat=True).first()
+
+
+@require_POST
+@login_required
+def preferences(request: HttpRequest) -> HttpResponse:
+    """The account page's section about the labelling page."""
+    keys = {action: request.POST[f"key_{action}"] for action in ACTIONS if f"key_{action}" in request.POST}
+    try:
+        change_preferences(request.user, left_handed="left_handed" in request.POST, keys=keys)
+    except PreferenceRefused as error:
+        messages.error(request, f"Nothing was saved. {error}")
+    else:
+        messages.success(request, "Saved: the labelling page is as you like it from its next opening on.")
+    return redirect(f"{reverse('account')}#labelling")
 
 
 @require_POST

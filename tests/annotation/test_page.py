@@ -132,3 +132,33 @@ def test_my_answers_are_mine_and_come_with_their_items(api, project, annotator, 
     (opened,) = api(reviewer).get(f"{address}?mine=true&item={first.pk}").json()["results"]
     assert (opened["value"], opened["to_label"]["content"]) == ("ham", first.content)
     assert not api(annotator).get(f"{address}?mine=true&item={second.pk}").json()["results"]
+
+
+def test_keys_are_mine_to_choose_but_never_two_for_one(api, browse, project, annotator):
+    mine = api(annotator)
+    address = "/api/me/preferences/"
+    assert mine.get(address).json()["keys"]["skip"] == ["-", "s"]
+    assert mine.patch(address, {"keys": {"skip": "X"}, "left_handed": True}).json()["keys"]["skip"] == ["x", "-"]
+    for keys, sentence in [
+        ({"flag": "x"}, "Flag and Skip cannot both have the key 'x'. Choose another."),
+        ({"flag": "1"}, "Flag: digits are the labels'. Choose another key."),
+        ({"flag": "Enter"}, "Flag: a key is one character, or Backspace, Delete or Insert."),
+        ({"fly": "q"}, "There is no action 'fly': choose among undo, skip, flag, comment, mine, guidelines, help."),
+        (["x"], 'Must be an object, like {"skip": "x"}.'),
+    ]:
+        refused = mine.patch(address, {"keys": keys})
+        assert (refused.status_code, refused.json()) == (400, {"keys": [sentence]})
+    page = browse(annotator).get(f"/projects/{project.pk}/label/").content.decode()
+    setup = json.loads(re.search(r'<script id="setup" type="application/json">(.*?)</script>', page, re.S)[1])
+    assert (setup["keys"]["skip"], setup["keys"]["flag"]) == (["x", "-"], ["!", "f"])
+    assert '<div class="lb left">' in page
+    swapped = mine.patch(address, {"keys": {"skip": "", "flag": "x"}}).json()["keys"]
+    assert (swapped["skip"], swapped["flag"]) == (["-", "s"], ["x", "!"])
+
+
+def test_the_account_page_says_what_was_refused_and_keeps_what_was_there(browse, annotator):
+    client = browse(annotator)
+    client.post("/account/labelling/", {"left_handed": "on", "key_undo": "u"})
+    page = client.post("/account/labelling/", {"key_undo": "s"}, follow=True).content.decode()
+    assert "Nothing was saved. Skip and Undo cannot both have the key" in page
+    assert re.search(r'name="key_undo" value="u"', page) and re.search(r'name="left_handed" checked', page)
