@@ -22,6 +22,12 @@ _KEEP_EARLIER_SECONDS = 60.0
 _earlier: dict[tuple, tuple[float, int]] = {}
 
 
+def forget() -> None:
+    """Drop what this process keeps: for tests, where ids come again after a rollback."""
+    _team.clear()
+    _earlier.clear()
+
+
 def progress(user: User, project: Project) -> dict:
     """Mine today and in all; of the run that asks now: its batch, and its labels against its budget."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)

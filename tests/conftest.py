@@ -11,6 +11,8 @@ from rest_framework.test import APIClient
 from alambic_site.embedded import RedisServer
 from projects.models import Label, Membership, Project, Role, User
 
+_KEEPING = ["learning.analysis.report", "annotation.progress", "annotation.desk"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def redis_server():
@@ -28,8 +30,9 @@ def empty_queues(redis_server):
     import redis
 
     redis.Redis(unix_socket_path=str(redis_server.socket)).flushdb()
-    if "learning.analysis.report" in sys.modules:  # what is kept by run id: ids come again after a rollback
-        sys.modules["learning.analysis.report"].forget()
+    for name in _KEEPING:  # by the ids of projects and runs, which come again after a rollback
+        if name in sys.modules:
+            sys.modules[name].forget()
 
 
 def _person(username: str, **kwargs) -> User:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from annotation import progress
 from annotation.models import Annotation, Assignment
 from annotation.queries import ask
 from tests.annotation.asking import asked, items_of, running
@@ -173,9 +174,7 @@ def test_heartbeat_renews_and_release_gives_back(api, project, items, annotator,
 
 def test_progress_counts_mine_and_the_batch_and_the_budget(api, project, items, annotator):
     api(annotator).post(url(project, "annotations"), {"item": items[0].pk, "value": "ham", "token": "t"})
-    from annotation import progress
-
-    progress._team.clear()
+    progress.forget()
     facts = api(annotator).get(url(project, "progress")).json()
     assert (facts["mine_today"], facts["mine_total"]) == (1, 1)
     assert facts["batch"] == {"round": 1, "answered": 1, "total": 6}
