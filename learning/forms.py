@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from django import forms
 
 from learning import engine
-from learning.configuration import MODES, ORACLES, STOP_WHEN, ConfigurationError, suggest, validate, warm_up_strategies
-from learning.labeling.settings import PARAMETERS as LABELING_PARAMETERS
-from learning.labeling.settings import suggest as suggest_labeling
-from learning.labeling.settings import validate as validate_labeling
+from learning.configuration import MODES, ORACLES, STOP_WHEN, suggest, validate
+from learning.declared_form import SEED_CHOICES, LearningForm, field_of, is_batch_aware
 from projects.models import Project
 
 _SECTIONS = {"features": "Features", "learner": "Learner", "strategy": "Strategy"}
@@ -39,7 +37,6 @@ _PLAIN = {
 }
 _WHOLE = {"batch_size", "seed_size", "min_rounds", "random_state"}
 _RADIOS = {"mode": ("Mode", MODES), "oracle": ("Oracle", ORACLES), "stop_when": ("How many", STOP_WHEN)}
-_SEEDS = {"random": "At random", "stratified": "At random, stratified", "typiclust": "Typical items", "k_center": "Varied items"}
 
 
 def entries(section: str, modality: str) -> list[tuple[str, type]]:
@@ -53,17 +50,14 @@ def _criteria() -> list[tuple[str, type]]:
     return [(entry.name, entry) for entry in engine.criteria if entry.name != "pool_empty"]
 
 
-class RunForm(forms.Form):
+class RunForm(LearningForm):
     """One field per setting: `batch_size`, `learner` (the choice), `learner.svc.C` (a parameter of one choice),
     `stop.budget` (whether), `stop.budget.labels`."""
-
-    name = forms.CharField(max_length=120, required=False, help_text="For the lists; leave it empty for a number.")
 
     def __init__(self, project: Project, *args, configuration: dict | None = None, **kwargs) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
         self.project = project
         self.start_from = suggest(project) | (configuration or {})
-        self.configuration: dict | None = None
         self._add_datasets()
         for section, label in _SECTIONS.items():
             self._add_section(section, label)
@@ -78,25 +72,9 @@ class RunForm(forms.Form):
             self._add(name, field, self.start_from[name])
         self._add_start()
         self._add_criteria()
-        for name, field in self.fields.items():
-            if field.help_text:
-                field.widget.attrs.setdefault("aria-describedby", f"id_{name}_helptext")
+        self._describe()
 
     # --- Fields out of declarations
-
-    def _add(self, name: str, field: forms.Field, initial: object) -> None:
-        field.initial = initial
-        self.fields[name] = field
-
-    def _add_datasets(self) -> None:
-        finished = list(self.project.datasets.filter(status="finished").order_by("pk").values_list("pk", "name", "imported"))
-        if len(finished) > 1:
-            options = [(pk, f"{name} ({imported:,} items)") for pk, name, imported in finished]
-            field = forms.TypedMultipleChoiceField(
-                label="Data sets", choices=options, coerce=int, required=False, widget=forms.CheckboxSelectMultiple,
-                help_text="None ticked: all of them.",
-            )  # fmt: skip
-            self._add("datasets", field, self.start_from.get("datasets", []))
 
     def _add_section(self, section: str, label: str) -> None:
         chosen = self.start_from[section]
@@ -108,28 +86,16 @@ class RunForm(forms.Form):
         for name, entry in found:
             for parameter in entry.parameters:
                 given = chosen if name == chosen["name"] else {}
-                self._add(
-                    f"{section}.{name}.{parameter.name}", _field_of(parameter), given.get(parameter.name, parameter.default)
-                )
+                self._add(f"{section}.{name}.{parameter.name}", field_of(parameter), given.get(parameter.name, parameter.default))
 
     def _add_start(self) -> None:
         """What comes before the strategy's own choice: the seed, and the warm-up."""
-        options = [(name, _SEEDS.get(name, name)) for name in engine.SEEDS]
         text = "Typical or varied items suit a start without any label; a random seed keeps every estimate honest."
-        self._add(
-            "seed_strategy", forms.ChoiceField(label="Seed", choices=options, help_text=text, required=False),
-            self.start_from["seed_strategy"],
-        )  # fmt: skip
-        warm_up = self.start_from["warm_up"]
-        text = "Another strategy asks until every class has this many labels; 0: none. Typical items first, doubtful ones later."
-        number = forms.IntegerField(
-            label="Warm-up", help_text=text, required=False, widget=forms.NumberInput({"min": 0, "max": 1000})
+        seed = forms.ChoiceField(label="Seed", choices=SEED_CHOICES, help_text=text, required=False)
+        self._add("seed_strategy", seed, self.start_from["seed_strategy"])
+        self._add_warm_up(
+            "Another strategy asks until every class has this many labels; 0: none. Typical items first, doubtful ones later."
         )
-        self._add("warm_up.labels_per_class", number, warm_up["labels_per_class"])
-        options = [(entry.name, entry.label) for entry in warm_up_strategies()]
-        text = "It also asks while fewer than two classes are labelled, when there is no model yet."
-        field = forms.ChoiceField(label="Strategy of the warm-up", choices=options, help_text=text, required=False)
-        self._add("warm_up.strategy", field, warm_up["strategy"]["name"])
 
     def _add_criteria(self) -> None:
         given = {criterion["name"]: criterion for criterion in self.start_from["stop"]}
@@ -137,23 +103,12 @@ class RunForm(forms.Form):
             self._add(f"stop.{name}", forms.BooleanField(label=entry.label, help_text=entry.help, required=False), name in given)
             for parameter in entry.parameters:
                 value = given.get(name, {}).get(parameter.name, parameter.default)
-                self._add(f"stop.{name}.{parameter.name}", _field_of(parameter), value)
+                self._add(f"stop.{name}.{parameter.name}", field_of(parameter), value)
 
     # --- From fields to a configuration
 
-    def clean(self) -> dict:
-        cleaned = super().clean()
-        for name in list(self.errors):
-            if not self._counts(name, cleaned):
-                del self.errors[name]
-        if self.errors:
-            return cleaned
-        try:
-            self.configuration = validate(self.project, self._partial(cleaned))
-        except ConfigurationError as error:
-            for dotted, texts in error.errors.items():
-                self.add_error(self._field_for(dotted, cleaned), texts)
-        return cleaned
+    def _validate(self, partial: dict) -> dict:
+        return validate(self.project, partial)
 
     def _counts(self, name: str, cleaned: dict) -> bool:
         """Is this a field of the chosen entry (or of no entry)? What stands in the others is not looked at."""
@@ -167,10 +122,7 @@ class RunForm(forms.Form):
     def _partial(self, cleaned: dict) -> dict:
         plain = (*_PLAIN, *_RADIOS, "seed_strategy")
         partial = {name: cleaned[name] for name in plain if cleaned.get(name) not in (None, "")}
-        warm_up = {key: cleaned.get(f"warm_up.{key}") for key in ("strategy", "labels_per_class")}
-        partial["warm_up"] = {key: value for key, value in warm_up.items() if value not in (None, "")}
-        if cleaned.get("datasets"):
-            partial["datasets"] = cleaned["datasets"]
+        partial |= self._shared(cleaned)
         for section in _SECTIONS:
             name = cleaned.get(section) or self.start_from[section]["name"]
             partial[section] = {"name": name, **self._parameters(f"{section}.{name}.", cleaned)}
@@ -182,11 +134,10 @@ class RunForm(forms.Form):
         found = {key.removeprefix(prefix): value for key, value in cleaned.items() if key.startswith(prefix)}
         return {key: value for key, value in found.items() if value not in (None, "")}
 
-    def _field_for(self, dotted: str, cleaned: dict) -> str | None:
-        """The form's field that a message belongs to; None: the summary."""
+    def _field_for(self, dotted: str) -> str | None:
         section, *rest = dotted.split(".")
         if section in _SECTIONS and rest:
-            dotted = f"{section}.{cleaned.get(section) or self.start_from[section]['name']}.{rest[0]}"
+            dotted = f"{section}.{self.cleaned_data.get(section) or self.start_from[section]['name']}.{rest[0]}"
         elif section == "stop" and rest and rest[0].isdigit():
             dotted = ".".join(["stop", self._criteria[int(rest[0])], *rest[1:]])
         return dotted if dotted in self.fields else None
@@ -206,7 +157,7 @@ class RunForm(forms.Form):
                 "help": entry.help,
                 "checked": name == chosen,
                 "family": getattr(entry, "family", ""),
-                "batch_aware": _batch_aware(entry),
+                "batch_aware": is_batch_aware(entry),
                 "reference": getattr(entry, "reference", ""),
                 "cost": getattr(entry, "cost", ""),
                 "fields": [self[f"{section}.{name}.{p.name}"] for p in entry.parameters],
@@ -220,12 +171,6 @@ class RunForm(forms.Form):
 
     def features_section(self) -> dict:
         return self._section("features")
-
-    def warm_up_labels(self) -> forms.BoundField:
-        return self["warm_up.labels_per_class"]
-
-    def warm_up_strategy(self) -> forms.BoundField:
-        return self["warm_up.strategy"]
 
     def learner_section(self) -> dict:
         return self._section("learner")
@@ -255,61 +200,3 @@ class RunForm(forms.Form):
             for name, texts in self.errors.items()
             for text in texts
         ]
-
-
-def _batch_aware(entry: type) -> bool:
-    """With its default settings; a plug-in says it by an attribute."""
-    return entry().is_batch_aware() if hasattr(entry, "is_batch_aware") else getattr(entry, "batch_aware", False)
-
-
-def _field_of(parameter) -> forms.Field:
-    common = {"label": parameter.label, "help_text": parameter.help, "required": False}
-    if parameter.kind == "choice":
-        return forms.ChoiceField(choices=[(str(value), text) for value, text in parameter.choices], **common)
-    if parameter.kind == "bool":
-        return forms.BooleanField(**common)
-    if parameter.kind == "text":
-        return forms.CharField(**common)
-    limits = {"min": parameter.minimum, "max": parameter.maximum, "step": "1" if parameter.kind == "int" else "any"}
-    widget = forms.NumberInput({key: value for key, value in limits.items() if value is not None})
-    if parameter.default is None:
-        widget.attrs["placeholder"] = "no limit"
-    return (forms.IntegerField if parameter.kind == "int" else forms.FloatField)(widget=widget, **common)
-
-
-class LabelingForm(forms.Form):
-    """What a labelling run promises; declared in `learning.labeling.settings`, checked there too."""
-
-    def __init__(self, source, *args, **kwargs) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
-        self.source, self.configuration = source, None
-        start = suggest_labeling(source)
-        for parameter in LABELING_PARAMETERS:
-            field = _field_of(parameter)
-            if parameter.kind == "choice":
-                field.widget = forms.RadioSelect(choices=field.choices)
-            field.initial = start[parameter.name]
-            self.fields[parameter.name] = field
-            if field.help_text:
-                field.widget.attrs.setdefault("aria-describedby", f"id_{parameter.name}_helptext")
-
-    def value(self, name: str):
-        """What stands in the field if it can be used, else None."""
-        given = self.data.get(name) if self.is_bound else self.fields[name].initial
-        parameter = next(parameter for parameter in LABELING_PARAMETERS if parameter.name == name)
-        try:
-            return parameter.clean(given)
-        except ValueError:
-            return None
-
-    def clean(self) -> dict:
-        cleaned = super().clean()
-        if self.errors:
-            return cleaned
-        given = {name: value for name, value in cleaned.items() if value not in (None, "")}
-        try:
-            self.configuration = validate_labeling(self.source.project, given | {"source": self.source.pk})
-        except ConfigurationError as error:
-            for name, texts in error.errors.items():
-                self.add_error(name if name in self.fields else None, texts)
-        return cleaned

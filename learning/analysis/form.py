@@ -20,18 +20,14 @@ from learning.analysis.settings import (
     suggest,
     validate,
 )
-from learning.configuration import ConfigurationError, warm_up_strategies
+from learning.declared_form import SEED_CHOICES, LearningForm, field_of, is_batch_aware
 from learning.engine.parameters import Parameter
-from learning.forms import _batch_aware, _field_of
 from learning.metric_names import metric_label
 from projects.models import Project
 
 REGISTRIES = {"strategies": engine.strategies, "learners": engine.learners, "features": engine.features}
 MOST_ROWS = 12  # of one strategy with different settings
 _SPLIT_NAMES = {"folds": "Folds", "holdout": "Random hold-outs", "column": "A column of the data"}
-_SEED_NAMES = {"random": "At random", "stratified": "At random, stratified", "typiclust": "Typical items"} | {
-    "k_center": "Varied items"
-}
 _SEED_BY = (("size", "A number of labels"), ("share", "A share of the pool"))
 _UNTIL = (("labels", "At a number of labels"), ("empty", "When the pool is empty"))
 _HELP = {
@@ -49,18 +45,15 @@ _HELP = {
 _PLAIN = ("split", "folds", "repeats", "test_ratio", "split_column", "test_value", "seed_strategy", "metric", "random_state")
 
 
-class AnalysisForm(forms.Form):
+class AnalysisForm(LearningForm):
     """One field per setting. An entry of a list is a row: `strategies.margin.0` (whether), `strategies.margin.0.batch_mode`;
     `strategies.margin.1` is the same strategy again with other settings, and `strategies.margin.rows` says how many there are.
     """
-
-    name = forms.CharField(max_length=120, required=False, help_text="For the lists; leave it empty for a number.")
 
     def __init__(self, project: Project, data: Any = None, *, configuration: dict | None = None, **kwargs) -> None:
         super().__init__(_with_another_row(data), label_suffix="", **kwargs)
         self.project = project
         self.start_from = suggest(project) | (configuration or {})
-        self.configuration: dict | None = None
         self.facts = AnalysisFacts(project, tuple(self._chosen_datasets()))
         self._order: dict[str, list[str]] = {}  # section -> the rows that were sent, in the order of the configuration's list
         self._add_datasets()
@@ -68,16 +61,10 @@ class AnalysisForm(forms.Form):
             self._add_section(section)
         self._add_numbers()
         self._add_choices()
-        self._add_warm_up()
-        for name, field in self.fields.items():
-            if field.help_text:
-                field.widget.attrs.setdefault("aria-describedby", f"id_{name}_helptext")
+        self._add_warm_up("Another strategy asks until every class has this many labels; 0: none.")
+        self._describe()
 
     # --- Fields out of declarations
-
-    def _add(self, name: str, field: forms.Field, initial: object) -> None:
-        field.initial = initial
-        self.fields[name] = field
 
     def _chosen_datasets(self) -> list[int]:
         """As far as they can be read before anything was validated: what is counted beside the form depends on them."""
@@ -85,16 +72,6 @@ class AnalysisForm(forms.Form):
             return self.start_from.get("datasets", [])
         given = self.data.getlist("datasets") if hasattr(self.data, "getlist") else self.data.get("datasets", [])
         return [int(pk) for pk in given if str(pk).isascii() and str(pk).isdigit()]
-
-    def _add_datasets(self) -> None:
-        finished = list(self.project.datasets.filter(status="finished").order_by("pk").values_list("pk", "name", "imported"))
-        if len(finished) > 1:
-            options = [(pk, f"{name} ({imported:,} items)") for pk, name, imported in finished]
-            field = forms.TypedMultipleChoiceField(
-                label="Data sets", choices=options, coerce=int, required=False, widget=forms.CheckboxSelectMultiple,
-                help_text="None ticked: all of them.",
-            )  # fmt: skip
-            self._add("datasets", field, self.start_from.get("datasets", []))
 
     def entries(self, section: str) -> list[type]:
         """What this section offers for these items."""
@@ -113,7 +90,7 @@ class AnalysisForm(forms.Form):
                 given = chosen[i] if ticked else {}
                 for parameter in entry.parameters:
                     value = given.get(parameter.name, parameter.default)
-                    self._add(f"{stem}.{i}.{parameter.name}", _field_of(parameter), value)
+                    self._add(f"{stem}.{i}.{parameter.name}", field_of(parameter), value)
 
     def _n_rows(self, stem: str, shown: int) -> int:
         """As many as the page has."""
@@ -128,12 +105,12 @@ class AnalysisForm(forms.Form):
         for parameter in PARAMETERS:
             if parameter.name in {"leave_out", "split_column", "split"}:
                 continue
-            field = _field_of(parameter)
+            field = field_of(parameter)
             field.help_text = _HELP.get(parameter.name, field.help_text)
             self._add(parameter.name, field, self.start_from[parameter.name])
         most = self.start_from["max_labels"]
         self.fields["max_labels"].initial = most or None
-        self.fields["seed_strategy"].choices = [(name, _SEED_NAMES.get(name, name)) for name in engine.SEEDS]
+        self.fields["seed_strategy"].choices = SEED_CHOICES
         self.fields["metric"].choices = [(name, metric_label(name)) for name in engine.METRICS]
         share = forms.FloatField(
             label="Seed share", required=False, widget=forms.NumberInput({"min": 0, "max": 0.9, "step": "any"}),
@@ -169,20 +146,6 @@ class AnalysisForm(forms.Form):
         field = forms.ChoiceField(label=label, choices=options, widget=forms.RadioSelect, required=False)
         self._add(name, field, initial)
 
-    def _add_warm_up(self) -> None:
-        warm_up = self.start_from["warm_up"]
-        number = forms.IntegerField(
-            label="Warm-up", required=False, widget=forms.NumberInput({"min": 0, "max": 1000}),
-            help_text="Another strategy asks until every class has this many labels; 0: none.",
-        )  # fmt: skip
-        self._add("warm_up.labels_per_class", number, warm_up["labels_per_class"])
-        options = [(entry.name, entry.label) for entry in warm_up_strategies()]
-        field = forms.ChoiceField(
-            label="Strategy of the warm-up", choices=options, required=False,
-            help_text="It also asks while fewer than two classes are labelled, when there is no model yet.",
-        )  # fmt: skip
-        self._add("warm_up.strategy", field, warm_up["strategy"]["name"])
-
     @property
     def n_left_out(self) -> int:
         return max(0, self.facts.n_items - self.facts.n_usable)
@@ -199,19 +162,8 @@ class AnalysisForm(forms.Form):
         if self.only_adds_a_row:
             self._errors.clear()
 
-    def clean(self) -> dict:
-        cleaned = super().clean()
-        for name in list(self.errors):
-            if not self._counts(name, cleaned):
-                del self.errors[name]
-        if self.errors:
-            return cleaned
-        try:
-            self.configuration = validate(self.project, self._partial(cleaned))
-        except ConfigurationError as error:
-            for dotted, texts in error.errors.items():
-                self.add_error(self._field_for(dotted), texts)
-        return cleaned
+    def _validate(self, partial: dict) -> dict:
+        return validate(self.project, partial)
 
     def _counts(self, name: str, cleaned: dict) -> bool:
         """Is this a field of what is chosen? What stands in the others is not looked at."""
@@ -251,10 +203,7 @@ class AnalysisForm(forms.Form):
         partial["metrics"] = cleaned.get("metrics") or []
         for name in ("full_model", "leave_out"):
             partial[name] = bool(cleaned.get(name))
-        warm_up = {key: cleaned.get(f"warm_up.{key}") for key in ("strategy", "labels_per_class")}
-        partial["warm_up"] = {key: value for key, value in warm_up.items() if value not in (None, "")}
-        if cleaned.get("datasets"):
-            partial["datasets"] = cleaned["datasets"]
+        partial |= self._shared(cleaned)
         return partial
 
     def _entries(self, section: str, cleaned: dict) -> list[dict]:
@@ -317,7 +266,7 @@ class AnalysisForm(forms.Form):
             "help": entry.help,
             "rows_field": self[f"{stem}.rows"],
             "rows": rows,
-            "batch_aware": section == "strategies" and _batch_aware(entry),
+            "batch_aware": section == "strategies" and is_batch_aware(entry),
             "baseline": section == "strategies" and entry.name == BASELINE,
             "reference": getattr(entry, "reference", ""),
             "cost": getattr(entry, "cost", ""),
@@ -330,12 +279,6 @@ class AnalysisForm(forms.Form):
             {"tag": radio.tag(), "name": radio.choice_label, "help": SPLITS[radio.data["value"]], "value": radio.data["value"]}
             for radio in self["split"]
         ]
-
-    def warm_up_labels(self) -> forms.BoundField:
-        return self["warm_up.labels_per_class"]
-
-    def warm_up_strategy(self) -> forms.BoundField:
-        return self["warm_up.strategy"]
 
     def problems(self) -> Iterator[dict]:
         """For the summary at the top: every message, with the place that it leads to."""

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST
 from learning import actions, engine
 from learning.access import access_run
 from learning.configuration import ConfigurationError
-from learning.forms import LabelingForm
 from learning.labeling import actions as labeling
 from learning.labeling.facts import audit_facts
+from learning.labeling.form import LabelingForm
 from learning.labeling.settings import risk_of, spent_on
 from learning.models import ModelFile, Run
 from projects.errors import WrongState
