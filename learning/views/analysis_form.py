@@ -4,16 +4,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from learning.access import access_run
-from learning.actions import WrongState, create_run, delete_draft, start_run
+from learning.actions import WrongState
 from learning.analysis import estimating
 from learning.analysis.form import AnalysisForm
 from learning.analysis.settings import forecast
 from learning.configuration import ConfigurationError
 from learning.models import Run
+from learning.views.submitting import named_run, save
 from projects.access import project_page
 from projects.models import Project, Role
 
@@ -28,7 +29,7 @@ _SAVED = {
 @project_page(Role.MANAGER, writes=True)
 def analysis_new(request: HttpRequest, project: Project) -> HttpResponse:
     """`?from=<run>` begins with the settings of an earlier analysis; a draft is then replaced by what is saved."""
-    source = _source(request, project)
+    source = named_run(request, project, "from", Run.Kind.ANALYSIS)
     form = _form(request, project, source)
     if form.is_bound and not form.only_adds_a_row and form.is_valid():
         then = request.POST.get("then") if request.POST.get("then") in _SAVED else "start"
@@ -80,22 +81,11 @@ def _form(request: HttpRequest, project: Project, source: Run | None) -> Analysi
     return AnalysisForm(project, data, configuration=source.configuration if source else None, initial=initial)
 
 
-def _source(request: HttpRequest, project: Project) -> Run | None:
-    wanted = request.GET.get("from", "")
-    if not (wanted.isascii() and wanted.isdigit()):
-        return None
-    return get_object_or_404(Run, pk=int(wanted), project=project, kind=Run.Kind.ANALYSIS)
-
-
+@transaction.atomic
 def _save(request: HttpRequest, project: Project, form: AnalysisForm, source: Run | None, *, start: bool) -> Run:
-    with transaction.atomic():
-        run = create_run(request.user, project, Run.Kind.ANALYSIS, form.configuration, form.cleaned_data["name"])
-        if start:
-            start_run(run, request.user)
-        else:
-            estimating.ask(run)
-        if source and source.status == Run.Status.DRAFT:
-            delete_draft(source, request.user)
+    run = save(request, project, Run.Kind.ANALYSIS, form, source, start=start)
+    if not start:
+        estimating.ask(run)
     return run
 
 

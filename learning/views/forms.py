@@ -2,17 +2,17 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from learning.actions import WrongState, create_run, delete_draft, start_run
+from learning.actions import WrongState
 from learning.analysis.report_page import cell_of
 from learning.analysis.settings import develop_settings
 from learning.configuration import ConfigurationError, forecast
 from learning.forms import RunForm
 from learning.models import Run
+from learning.views.submitting import named_run, save
 from projects.access import project_page
 from projects.models import Project, Role
 
@@ -24,12 +24,12 @@ def run_new(request: HttpRequest, project: Project) -> HttpResponse:
 
     `?from_analysis=<run>&cell=...` begins with what a cell of an analysis tried.
     """
-    source = _source(request, project)
+    source = named_run(request, project, "from", Run.Kind.DEVELOPMENT)
     form = _form(request, project, source, _tried(request, project))
     if request.method == "POST" and form.is_valid():
         start = request.POST.get("then") != "draft"
         try:
-            run = _save(request, project, form, source, start=start)
+            run = save(request, project, Run.Kind.DEVELOPMENT, form, source, start=start)
         except (ConfigurationError, WrongState) as error:
             form.add_error(None, str(error))
         else:
@@ -59,33 +59,15 @@ def _form(request: HttpRequest, project: Project, source: Run | None, tried: dic
     return RunForm(project, data, configuration=source.configuration if source else tried, initial=initial)
 
 
-def _source(request: HttpRequest, project: Project) -> Run | None:
-    wanted = request.GET.get("from", "")
-    if not wanted.isdigit():
-        return None
-    return get_object_or_404(Run.objects.exclude(kind=Run.Kind.ANALYSIS), pk=int(wanted), project=project)
-
-
 def _tried(request: HttpRequest, project: Project) -> dict | None:
     """The settings of a cell of an analysis of this project. Raises Http404 where there is no such cell."""
-    wanted = request.GET.get("from_analysis", "")
-    if not wanted.isdigit():
+    analysis = named_run(request, project, "from_analysis", Run.Kind.ANALYSIS)
+    if analysis is None:
         return None
-    analysis = get_object_or_404(Run, pk=int(wanted), project=project, kind=Run.Kind.ANALYSIS)
     cell = cell_of(analysis, request.GET.get("cell", ""))
     if cell is None:
         raise Http404("The analysis has no such cell.")
     return develop_settings(analysis.configuration, cell)
-
-
-def _save(request: HttpRequest, project: Project, form: RunForm, source: Run | None, *, start: bool) -> Run:
-    with transaction.atomic():
-        run = create_run(request.user, project, Run.Kind.DEVELOPMENT, form.configuration, form.cleaned_data["name"])
-        if start:
-            start_run(run, request.user)
-        if source and source.status == Run.Status.DRAFT:
-            delete_draft(source, request.user)
-    return run
 
 
 def _forecast(project: Project, form: RunForm) -> dict:
