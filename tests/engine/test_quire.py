@@ -42,6 +42,11 @@ def kernel_of(context, gamma):
     return rbf_kernel(context.X.astype(np.float64), gamma=gamma)
 
 
+def in_double(context):
+    """With features in double precision, in which the formula is exact; single precision is held against it below."""
+    return replace(context, X=context.X.astype(np.float64), derived=None)
+
+
 @given(
     n=st.integers(9, 40),
     n_labeled=st.integers(1, 8),
@@ -52,7 +57,7 @@ def kernel_of(context, gamma):
 )
 @settings(max_examples=60, deadline=None)
 def test_the_loss_is_that_of_the_paper(n, n_labeled, smoothing, gamma, as_sparse, seed):
-    context = make_context(n=n, n_labeled=n_labeled, n_pending=0, seen=2, n_classes=2, as_sparse=as_sparse, seed=seed)
+    context = in_double(make_context(n=n, n_labeled=n_labeled, n_pending=0, seen=2, n_classes=2, as_sparse=as_sparse, seed=seed))
     K = kernel_of(context, gamma)
     y = np.where(context.y == 1, 1.0, -1.0)
     expected = by_the_paper(K, context.labeled, y, context.candidates, smoothing)
@@ -77,7 +82,7 @@ def test_equals_scikit_activeml_for_two_classes():
 
 
 def test_several_classes_are_the_worst_of_the_labels_that_an_item_can_have():
-    context = make_context(n=30, n_labeled=9, n_pending=0, seen=3)
+    context = in_double(make_context(n=30, n_labeled=9, n_pending=0, seen=3))
     K = kernel_of(context, 1.0) + np.eye(30)
     signs = one_vs_rest(context.y)
     M = K[np.ix_(context.labeled, context.labeled)]
@@ -137,3 +142,12 @@ def test_beats_random_on_digits_that_look_alike():
     some = np.isin(y, [4, 7, 9])
     codes = np.searchsorted([4, 7, 9], y[some])
     assert wins(gains(X[some], codes, "quire", n_seeds=8, batch_size=5, seed_size=10, max_labels=50))
+
+
+@pytest.mark.parametrize("far", [0, 100])
+def test_single_precision_asks_the_same_wherever_the_features_lie(far):
+    context = make_context(n=400, n_labeled=20, n_pending=3, seen=3)
+    context = replace(context, X=(context.X + far).astype(np.float32), derived=None)
+    single, double = quire(context, gamma=0.1), quire(in_double(context), gamma=0.1)
+    assert single == pytest.approx(double, rel=1e-4)
+    assert set(np.argsort(-single)[:30]) == set(np.argsort(-double)[:30])

@@ -1,9 +1,10 @@
 """QUIRE: informative and representative at once, by the worst that an item's label could do to a kernel classifier."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import cholesky, solve_triangular
-from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import normalize
 
 from learning.engine.blocks import Matrix, row_blocks, take
@@ -15,6 +16,7 @@ from learning.engine.strategies.scored import ScoredStrategy
 from learning.engine.threads import one_thread
 
 _GAMMA_ROWS = 20_000
+_SINGLE_FROM = 1e-2
 
 
 @strategies.register("quire")
@@ -68,14 +70,16 @@ class Quire(ScoredStrategy):
         worst = np.zeros(len(context.candidates))
         if len(context.asked) == 0:
             return worst
-        known = _prepared(take(context.X, context.asked))
+        asked = take(context.X, context.asked)
+        # v is a small difference, but never less than the smoothing: where that is not tiny, the features' precision will do.
+        precision = context.X.dtype if smoothing >= _SINGLE_FROM else np.dtype(np.float64)
         with one_thread():
-            factor = cholesky(similarity(known, known, gamma) + smoothing * np.eye(known.shape[0]), lower=True)
+            factor = cholesky(_kernel(asked, gamma, np.dtype(np.float64))(asked) + smoothing * np.eye(asked.shape[0]), lower=True)
             # What is labelled comes first, and the factor of the first rows is the first part of the factor.
             targets = solve_triangular(factor[:n_labeled, :n_labeled], one_vs_rest(context.y), lower=True)
-            for there, rows in row_blocks(context.X, context.candidates, 3 * known.shape[0]):
-                rows = _prepared(rows)
-                weights = solve_triangular(factor, similarity(known, rows, gamma), lower=True, overwrite_b=True)
+            kernel, factor, targets = _kernel(asked, gamma, precision), factor.astype(precision), targets.astype(precision)
+            for there, rows in row_blocks(context.X, context.candidates, 3 * asked.shape[0]):
+                weights = solve_triangular(factor, kernel(rows), lower=True, overwrite_b=True, check_finite=False)
                 f = weights[:n_labeled].T @ targets
                 v = _similarity_to_itself(rows) + smoothing - np.einsum("ij,ij->j", weights, weights)
                 worst[there] = _worst_label(f) / np.maximum(v, smoothing)
@@ -93,24 +97,38 @@ def _worst_label(f: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", 1 + f, 1 + f) - 4 * f.min(axis=1)
 
 
-def similarity(first: Matrix, second: Matrix, gamma: float) -> np.ndarray:
-    """(k, m) RBF kernel of dense rows, scalar products of sparse ones."""
-    return (first @ second.T).toarray() if sparse.issparse(first) else rbf_kernel(first, second, gamma=gamma)
+def _kernel(known: Matrix, gamma: float, precision: np.dtype) -> Callable[[Matrix], np.ndarray]:
+    """rows (m, d) -> their similarity to the known ones, (k, m): RBF kernel of dense rows, cosine of sparse ones."""
+    if sparse.issparse(known):
+        unit = _unit(known)
+        return lambda rows: (unit @ _unit(rows).T).toarray().astype(precision, copy=False)
+    # Seen from the middle, distances lose nothing by |a|^2 + |b|^2 - 2 ab, wherever the features lie.
+    middle = known.mean(axis=0, dtype=np.float64)
+    known = (known - middle).astype(precision)
+    norms = np.einsum("ij,ij->i", known, known)
+
+    def rbf(rows: np.ndarray) -> np.ndarray:
+        rows = rows - middle.astype(precision) if precision == rows.dtype else (rows - middle).astype(precision)
+        found = known @ rows.T
+        found *= 2
+        found -= norms[:, None]
+        found -= np.einsum("ij,ij->i", rows, rows)
+        np.minimum(found, 0, out=found)
+        found *= precision.type(gamma)
+        return np.exp(found, out=found)
+
+    return rbf
 
 
 def _similarity_to_itself(rows: Matrix) -> np.ndarray:
     if not sparse.issparse(rows):
         return np.ones(rows.shape[0])
-    return (np.diff(rows.indptr) > 0).astype(np.float64)  # an empty text resembles nothing, not even itself
+    return (np.asarray(abs(rows).sum(axis=1)).ravel() > 0).astype(np.float64)  # an empty text resembles nothing, not even itself
 
 
-def _prepared(rows: Matrix) -> Matrix:
-    """In float64, since v is a small difference; sparse rows at length one, so that scalar products are cosines."""
-    if not sparse.issparse(rows):
-        return rows.astype(np.float64)
-    rows = normalize(rows.astype(np.float64), copy=False)
-    rows.eliminate_zeros()
-    return rows
+def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    """At length one, so that scalar products are cosines."""
+    return normalize(rows.astype(np.float64), copy=False)
 
 
 def automatic_gamma(derived: Derived) -> float:
