@@ -10,28 +10,26 @@ from learning.engine.strategies import scores
 from learning.engine.strategies.base import Context
 from learning.engine.strategies.registry import strategies
 from learning.engine.strategies.scored import ScoredStrategy
-from learning.engine.threads import one_thread
 
 _BASES = {"entropy": scores.entropy, "least_confidence": scores.least_confidence, "margin": lambda P: 1 + scores.margin(P)}
 
 
-def mean_similarity(context: Context) -> np.ndarray:
-    """(m,) mean cosine of each candidate to all items of the pool that are neither labelled nor pending, itself included.
+def mean_similarity(derived: Derived) -> np.ndarray:
+    """(n,) mean cosine of each row to all of the pool.
 
-    The mean cosine to many vectors is the product with the mean of their unit vectors: O(nnz), and no matrix of pairs.
+    The mean cosine to many vectors is the product with the mean of their unit vectors: O(nnz), and no matrix of pairs. It is
+    computed once per pool, as Settles (2010, section 3.6) advises, so items that are labelled by now have their part in it.
     """
-    X, derived = context.X, context.derived
-    norms = np.sqrt(derived.squared_norms)
-    total = derived.get("sum_of_unit_rows", lambda: _sum_of_unit_rows(X, norms, derived.pool))
-    others = total - _sum_of_unit_rows(X, norms, context.asked)
-    n_others = max(1, len(derived.pool) - len(context.asked))
-    direction = (others / n_others).astype(X.dtype)
+    return derived.get("mean_similarity", lambda: _mean_similarity(derived))
+
+
+def _mean_similarity(derived: Derived) -> np.ndarray:
+    X, norms = derived.X, np.sqrt(derived.squared_norms)
+    direction = (_sum_of_unit_rows(X, norms, derived.pool) / max(1, len(derived.pool))).astype(X.dtype)
     similarity = np.empty(X.shape[0])
-    with one_thread():
-        for there, rows in row_blocks(X, None, 1):
-            similarity[there] = rows @ direction
-    chosen = norms[context.candidates]
-    return np.divide(similarity[context.candidates], chosen, out=np.zeros(len(chosen)), where=chosen > 0)
+    for there, rows in row_blocks(X, None, 1):
+        similarity[there] = rows @ direction
+    return np.divide(similarity, norms, out=np.zeros(len(norms)), where=norms > 0)
 
 
 def _sum_of_unit_rows(X: Matrix, norms: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -47,10 +45,10 @@ def _sum_of_unit_rows(X: Matrix, norms: np.ndarray, positions: np.ndarray) -> np
 
 @strategies.register("information_density")
 class InformationDensity(ScoredStrategy):
-    """phi(x) (mean similarity of x to the unlabelled)^power, phi an uncertainty (Settles & Craven 2008, eq. 13).
+    """phi(x) (mean similarity of x to the pool)^power, phi an uncertainty (Settles & Craven 2008, eq. 13).
 
     The similarity is the cosine; (1 + cosine) / 2 where features can be negative. Needs proba and features; one prediction of the
-    pool + O(nnz).
+    pool, and once per pool O(nnz).
     """
 
     label = "Information density"
@@ -77,12 +75,12 @@ class InformationDensity(ScoredStrategy):
     )
     needs = frozenset({"proba", "features"})
     reference = "Settles & Craven (2008), An analysis of active learning strategies for sequence labeling tasks."
-    cost = "one prediction of the pool + O(nnz)"
+    cost = "one prediction of the pool; once O(nnz)"
     lowest = 0.0
 
     def scores(self, context: Context) -> np.ndarray:
         """(m,) higher = ask first."""
-        similarity = mean_similarity(context)
+        similarity = mean_similarity(context.derived)[context.candidates]
         if _may_be_negative(context.derived):
             similarity = (1 + similarity) / 2
         return _BASES[self.settings["base"]](context.proba) * np.maximum(similarity, 0) ** self.settings["power"]
