@@ -4,7 +4,7 @@ The four registries hide the packages of the same name behind them: `engine.lear
 `from learning.engine.learners import ...` for the package.
 """
 
-from learning.engine import errors
+from learning.engine import errors, multilabel
 from learning.engine.analysis import analyse
 from learning.engine.autolabel import AuditPlan, Decision, checks_for_power, checks_needed, decide
 from learning.engine.autolabel import plan as plan_audit
@@ -83,6 +83,7 @@ __all__ = [
     "mix",
     "module_source",
     "model_card",
+    "multilabel",
     "normalised_area",
     "out_of_fold",
     "pack",

@@ -12,7 +12,7 @@ from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
 from learning.engine.probabilities import in_single_precision, probabilities_of
-from learning.engine.registry import is_built_in
+from learning.engine.registry import Registry, is_built_in
 from learning.engine.strategies import Context, Selection, strategies
 from learning.engine.strategies.contract import ask
 from learning.engine.threads import one_thread
@@ -97,6 +97,7 @@ def select(
     exploration: float = 0.0,
     rng: np.random.Generator | None = None,
     beyond: int = 0,
+    registry: Registry = strategies,
 ) -> Selection:
     """The next batch by the strategy of `settings`, a share `exploration` of it drawn at random by `rng`, best first.
 
@@ -106,7 +107,7 @@ def select(
     """
     if len(context.candidates) == 0:
         return Selection(np.empty(0, dtype=np.int64))
-    strategy = make(strategies, settings)
+    strategy = make(registry, settings)
     if is_built_in(type(strategy)):
         selection = strategy.select(context, batch_size, beyond)
     else:

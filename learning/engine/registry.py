@@ -16,7 +16,13 @@ from learning.engine.parameters import Parameter, validate
 logger = logging.getLogger(__name__)
 
 # What a class of each kind must be able to do, and the attributes without which a page could not show it.
-_METHODS = {"strategies": ("select",), "learners": ("build", "fit"), "features": ("build",), "criteria": ("check",)}
+_METHODS = {
+    "strategies": ("select",),
+    "multilabel_strategies": ("select",),
+    "learners": ("build", "fit"),
+    "features": ("build",),
+    "criteria": ("check",),
+}
 _NEEDS = {"proba", "features", "model", "learner"}
 _MODALITIES = {"text", "image", "table"}
 # Names stand in addresses, in names of form fields and in columns of 60 characters.
@@ -173,7 +179,11 @@ def _problems_of_parameters(cls: type, kind: str) -> list[str]:
             parameter.clean(parameter.default)
         except (ValueError, KeyError) as error:
             return [f"The default of {parameter.name} cannot be used: {error}"]
-    if kind not in ("strategies", "learners"):  # the others are never made, their methods belong to the class
+    if kind not in (
+        "strategies",
+        "multilabel_strategies",
+        "learners",
+    ):  # the others are never made, their methods belong to the class
         return []
     try:
         made = cls(**validate({}, parameters))

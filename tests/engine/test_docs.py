@@ -21,7 +21,7 @@ def test_the_examples_of_the_engine_run_without_django(tmp_path):
     import sys
 
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "engine.md").read_text(), flags=re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     code = "\n".join(blocks) + "\nimport sys\nassert 'django' not in sys.modules\nprint('done')\n"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=DOCS.parent, check=False)
     assert found.returncode == 0, found.stderr

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
-from sklearn.utils.validation import check_X_y, validate_data
+from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from learning.engine.blocks import Matrix
 from learning.engine.learners.kernel_space import Columns, LabelledRows, Rows
@@ -75,6 +75,33 @@ class LogisticRegression(Learner):
         start = None if state is None else _pulls_then(state, positions, classes)
         pulls, intercept = _solve(estimator, rows, rows.space(), classes, codes, np.ones(len(y)), start)
         return estimator, {"positions": positions, "classes": classes, "pulls": pulls, "intercept": intercept}
+
+    def fit_labels(
+        self, X: Matrix, Y: np.ndarray, positions: np.ndarray, seed: int, state: State | None
+    ) -> tuple[list[SklearnLogisticRegression], State]:
+        """One estimator per column of Y (l, L) boolean, each of which must have both values: (the estimators, the next state).
+
+        They share the rows of X and their Gram matrix, where there is one. The state is as of `fit_warm`, a column per label:
+        `classes` are their numbers 0 .. L - 1.
+        """
+        X, Y = check_array(X, accept_sparse="csr", dtype=np.float64), np.asarray(Y, dtype=bool)
+        positions, numbers, both = np.asarray(positions), np.arange(Y.shape[1]), np.arange(2)
+        rows = LabelledRows(X, 1)
+        space, ones = rows.space(), np.ones(len(Y))
+        start = None if state is None else _pulls_then(state, positions, numbers)
+        pulls, intercept = np.zeros(Y.shape), np.zeros(Y.shape[1])
+        estimators = []
+        for j in numbers:
+            counts = np.bincount(Y[:, j], minlength=2)
+            estimator = self.build(class_counts=counts, sparse=issparse(X), random_state=seed)
+            before = None
+            if start is not None:
+                A, b = start[0][:, [j]], start[1][[j]]
+                before = np.hstack([-A, A]) / 2, np.append(-b, b) / 2
+            A, b = _solve(estimator, rows, space, both, Y[:, j].astype(np.int64), ones, before)
+            pulls[:, j], intercept[j] = A[:, 1] - A[:, 0], b[1] - b[0]
+            estimators.append(estimator)
+        return estimators, {"positions": positions, "classes": numbers, "pulls": pulls, "intercept": intercept}
 
     def fit_committee(self, X: Matrix, y: np.ndarray, weights: np.ndarray, seed: int) -> list[SklearnLogisticRegression]:
         """K estimators of (l, d) and (l,), the k-th as if row i were there `weights[k, i]` times (K, l); zero leaves it out.
