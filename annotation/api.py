@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alambic_site.api import Conflict, Pagination
-from annotation import queue, schemas
+from annotation import queue, schemas, training
 from annotation.models import Annotation, Assignment
 from annotation.preferences import PreferenceRefused, change_preferences, preferences_of
 from annotation.progress import progress, why_empty
@@ -53,6 +53,8 @@ def item_payload(project: Project, item: Item, query=None, assignment: Assignmen
 
 
 def next_items(user: User, project: Project, count: int, *, renew_after: timedelta = timedelta(0)) -> list[dict]:
+    if project.training and training.awaiting(user, project):
+        return [item_payload(project, item) | about for item, about in training.next_items(user, project, count)]
     leased = queue.lease_next(user, project, count, renew_after=renew_after)
     return [item_payload(project, a.item, a.query, a) for a in leased]
 
@@ -176,6 +178,7 @@ class AnnotationsView(ProjectView):
         self.writes = False
         project = self.project()
         rows = Annotation.objects.filter(project=project).select_related("item", "user", "query").order_by("-pk")
+        rows = rows.exclude(**training.answers_of_training())
         if project.role.rank < Role.REVIEWER.rank:
             rows = rows.filter(user=request.user)
         for field in ("user", "item"):
@@ -215,6 +218,7 @@ class AnnotationsView(ProjectView):
             "id": submission.annotation.pk,
             "outcome": submission.outcome,
             "message": submission.message,
+            "training": _of_training(project, submission.training),
             "next": next_items(request.user, project, ahead, renew_after=_RENEW_AFTER) if ahead else [],
             "progress": progress(request.user, project),
         }
@@ -237,9 +241,17 @@ def _submit(user: User, project: Project, data: dict, assignment: int | None, it
                 raise
             # The lease was given back meanwhile; which item it was for is still known.
             return queue.submit(user, project, item=item, **fields)
+    except training.NotYet as error:
+        raise ValidationError({"item": [str(error)]}) from error
     except InvalidValue as error:
         field = "token" if "token" in str(error).lower().split(".")[0] and not data.get("value") else "value"
         raise ValidationError({field: [str(error)]}) from error
+
+
+def _of_training(project: Project, told: dict | None) -> dict | None:
+    if not told or told["answer"] is None:
+        return told
+    return told | {"answer": task_type(project.task).display(told["answer"], dict(project.labels.values_list("pk", "name")))}
 
 
 def _guidelines(project: Project, data: dict) -> int | None:

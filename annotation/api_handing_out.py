@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alambic_site.api import Conflict, Pagination
-from annotation import golds, handing_out
+from annotation import golds, handing_out, training
 from annotation.api import ProjectView
 from annotation.models import Gold, Reservation
 from annotation.schemas import ERRORS
@@ -76,6 +76,17 @@ class TakenBackSerializer(s.Serializer):
 class PauseSerializer(s.Serializer):
     user = s.CharField()
     paused = s.BooleanField()
+
+
+class QualifySerializer(s.Serializer):
+    user = s.CharField(help_text="An id or a username.")
+    qualified = s.BooleanField(help_text="true: let in without the test; false: the training begins anew.")
+
+
+class InTrainingSerializer(s.Serializer):
+    user = s.IntegerField()
+    username = s.CharField()
+    state = s.CharField(help_text="Where they are, in words.")
 
 
 class NewGoldSerializer(ChoiceSerializer):
@@ -236,6 +247,35 @@ class PauseView(ManagersView):
 
 
 @extend_schema(tags=["handing out"])
+class TrainingView(ManagersView):
+    @extend_schema(
+        operation_id="projects_training_list",
+        summary="Who has not passed the training, and where they are (manager)",
+        responses={200: InTrainingSerializer(many=True), **ERRORS},
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        self.writes = False
+        project = self.project()
+        states = training.states(project)
+        people = project.memberships.select_related("user").order_by("user__username")
+        rows = [(m.user_id, m.user.username) for m in people if m.user_id in states]
+        return Response([{"user": pk, "username": name, "state": states[pk]} for pk, name in rows])
+
+    @extend_schema(
+        operation_id="projects_training_qualify",
+        summary="Let somebody in without the test, or let them begin anew (manager)",
+        request=QualifySerializer,
+        responses={200: QualifySerializer, **CHANGES},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        given = self.given(QualifySerializer)
+        (user,) = people_of(project, [given["user"]], "user")
+        (training.let_in if given["qualified"] else training.begin_anew)(project, user)
+        return Response({"user": user.username, "qualified": given["qualified"]})
+
+
+@extend_schema(tags=["handing out"])
 class GoldsView(ManagersView):
     @extend_schema(
         operation_id="projects_golds_list",
@@ -265,11 +305,11 @@ class GoldsView(ManagersView):
         project = self.project()
         given = self.given(NewGoldSerializer)
         _said_which(given)
-        items, training = _items(project, given), given["training"]
+        items, to_train = _items(project, given), given["training"]
         if column := given.get("column"):
-            result = attempt(golds.mark_by_column, project, items, column, request.user, training=training)
+            result = attempt(golds.mark_by_column, project, items, column, request.user, training=to_train)
         else:
-            result = attempt(golds.mark, project, items, request.user, training=training)
+            result = attempt(golds.mark, project, items, request.user, training=to_train)
         return Response(asdict(result), status=201)
 
     @extend_schema(
@@ -290,5 +330,6 @@ urlpatterns = [
     path(f"{_project}reservations/", ReservationsView.as_view(), name="api-reservations"),
     path(f"{_project}take-back/", TakeBackView.as_view(), name="api-take-back"),
     path(f"{_project}pause-member/", PauseView.as_view(), name="api-pause-member"),
+    path(f"{_project}training/", TrainingView.as_view(), name="api-training"),
     path(f"{_project}golds/", GoldsView.as_view(), name="api-golds"),
 ]

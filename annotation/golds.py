@@ -29,18 +29,23 @@ def due(user: User, project: Project, n_held: int, count: int) -> list[tuple[int
     if not project.gold_share:
         return []
     position = project.annotations.filter(user=user, current=True).count() + n_held
-    offsets = [n_held + k for k in range(count) if _draw(project, user, "position", position + k) < project.gold_share]
+    offsets = [n_held + k for k in range(count) if draw(project, user, "position", position + k) < project.gold_share]
     if not offsets:
         return []
     had = Assignment.objects.filter(item=OuterRef("item"), user=user)
     answered = Annotation.objects.filter(item=OuterRef("item"), user=user)
     left = Gold.objects.filter(~Exists(had), ~Exists(answered), project=project, training=False).values_list("item_id", flat=True)
-    chosen = sorted(left, key=lambda item: _draw(project, user, "item", item))
+    chosen = sorted(left, key=lambda item: draw(project, user, "item", item))
     return list(zip(offsets, chosen, strict=False))
 
 
-def _draw(project: Project, user: User, what: str, number: int) -> float:
-    digest = hashlib.blake2b(f"{project.pk}:{user.pk}:{what}:{number}".encode(), digest_size=8).digest()
+def draw(project: Project, user: User, what: str, number: int) -> float:
+    """From 0 to 1, of each person and number another, and the same in every process."""
+    return _drawn(project, f"{user.pk}:{what}:{number}")
+
+
+def _drawn(project: Project, what: object) -> float:
+    digest = hashlib.blake2b(f"{project.pk}:{what}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
@@ -112,6 +117,22 @@ def unmark(project: Project, items: QuerySet[Item]) -> int:
     with turns.write():
         removed, _ = Gold.objects.filter(project=project, item__in=items).delete()
     return removed
+
+
+def share_out(project: Project, n_training: int) -> int:
+    """Of all gold, so many items are for training; which, is drawn. Those that are stay so. Returns how many are now.
+
+    Raises WrongState: there is not so much gold.
+    """
+    with turns.write():
+        gold = list(Gold.objects.filter(project=project).values_list("pk", "item_id", "training"))
+        if n_training > len(gold):
+            raise WrongState(f"The project has {len(gold)} gold item{'' if len(gold) == 1 else 's'} in all: mark more first.")
+        gold.sort(key=lambda row: (not row[2], _drawn(project, row[1])))
+        chosen = [pk for pk, _, _ in gold[:n_training]]
+        Gold.objects.filter(project=project, training=True).exclude(pk__in=chosen).update(training=False)
+        Gold.objects.filter(project=project, pk__in=chosen, training=False).update(training=True)
+    return n_training
 
 
 def _store(project: Project, answers: dict[int, object], user: User, training: bool) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation import statements
+from annotation import statements, training
 from annotation.models import Assignment, Purpose, Query, Reservation
 from annotation.plain import asks_in_order
 from projects.models import Project, User
@@ -122,6 +122,9 @@ def _why_empty(user: User, project: Project) -> Reason:
     if project.memberships.filter(user=user, paused_at__isnull=False).exists():
         text = "You get no new items until a manager of this project lets you go on. What you have answered is stored."
         return Reason("you_are_paused", "A manager has paused you", text)
+    if project.training and training.awaiting(user, project):
+        title, text = training.why_nothing(user, project)
+        return Reason("training", title, text, (reverse("handing-out", args=[project.pk]), "Hand out work") if manages else None)
     open_queries = Query.objects.filter(project=project, status=Query.Status.OPEN)
     my_places = Assignment.objects.filter(item=OuterRef("item"), user=user)
     not_mine = open_queries.exclude(Exists(my_places))

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from annotation import golds, plain, statements, turns
+from annotation import golds, plain, statements, training, turns
 from annotation.models import Annotation, Assignment, Query
 from annotation.verdicts import close_if_nobody_is_left, settle
 from projects.models import Item, Project, User
@@ -28,11 +28,13 @@ MAX_SECONDS = 4 * 60 * 60.0  # nobody looks at one item for longer: a clock that
 @dataclass(frozen=True, slots=True)
 class Submission:
     """`outcome`: stored; repeated (this token was here before, nothing changed); changed (an earlier answer of the same person
-    was replaced); extra (the item had all its answers already; this one is kept beside them)."""
+    was replaced); extra (the item had all its answers already; this one is kept beside them); training (before real work, with
+    what is said of it in `training`: annotation/training.py)."""
 
     annotation: Annotation
     outcome: str
     message: str
+    training: dict | None = None
 
 
 def lease_next(
@@ -42,8 +44,10 @@ def lease_next(
     them now and then an item of gold. Before a project's first run its own order is asked further.
 
     It looks first and locks only to write, so somebody who waits for work (and asks every two seconds) never holds up those
-    who answer. Leases renewed less than `renew_after` ago are left as they are.
+    who answer. Leases renewed less than `renew_after` ago are left as they are. Nothing for who has a training before them.
     """
+    if project.training and training.awaiting(user, project):
+        return []
     now = now or timezone.now()
     mine = statements.held(user.pk, project.pk, count)
     if stale := [a for a in mine if a.leased_until < now + LEASE - renew_after]:
@@ -170,7 +174,7 @@ def submit(
 ) -> Submission:
     """Store one person's answer. Never refused for a lost lease, never counted twice. `guidelines`: the version on the page.
 
-    Raises InvalidValue (the value is none of the task's), Http404 (no such item here).
+    Raises InvalidValue (the value is none of the task's), Http404 (no such item here), training.NotYet.
     """
     if not token or len(token) > 64:
         raise InvalidValue("The token must be a text of 1 to 64 characters, new for every answer.")
@@ -188,11 +192,36 @@ def submit(
             if statements.has_token(token) and (earlier := _by_token(user, project, token)):
                 return earlier
             found = _item(project, assignment, item)
+            if project.training and (
+                trained := _train(
+                    user, project, found, assignment is not None, value=stored, token=token, seconds=_sane(seconds),
+                    skipped=skipped, flagged=flagged, comment=comment, guidelines=guidelines,
+                )
+            ):  # fmt: skip
+                return trained
             return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment, guidelines)
     except IntegrityError:
         if earlier := _by_token(user, project, token):  # the same submit, twice at once
             return earlier
         raise
+
+
+def _train(user: User, project: Project, item: Item, named: bool, **answer) -> Submission | None:
+    """The answer as one of the training, where it is one. `named`: with its lease, as only real work is. Raises NotYet."""
+    membership = training.awaiting(user, project)
+    if membership is None:
+        taken = None if named else training.repeated(user, project, item, answer["token"])
+    else:
+        place = statements.place(item.pk, user.pk)
+        if named and place:  # it was on the screen when the training was switched on
+            return None
+        worked = bool(place) or Annotation.objects.filter(item=item, user=user, current=True).exists()
+        taken = training.submit(user, project, membership, item, worked=worked, **answer)
+        if taken is None and not worked:
+            raise training.NotYet(
+                "First the training of this project: this item is none of it. Try it again when you have passed."
+            )
+    return Submission(taken[0], "training", "", taken[1]) if taken else None
 
 
 def skip(user: User, project: Project, *, token: str, reason: str = "", **which) -> Submission:
@@ -201,7 +230,12 @@ def skip(user: User, project: Project, *, token: str, reason: str = "", **which)
 
 
 def undo(user: User, project: Project, annotation: Annotation | int | None = None) -> Annotation | None:
-    """Take back my last answer (or the named one); its item is leased to me again. None where there is nothing to undo."""
+    """Take back my last answer (or the named one); its item is leased to me again. None where there is nothing to undo.
+
+    Answers of the training stand; and who has it before them gets no real item back.
+    """
+    if project.training and training.awaiting(user, project):
+        return None
     with turns.write():
         mine = Annotation.objects.filter(user=user, project=project, current=True, withdrawn_at=None)
         if annotation is not None:

@@ -33,7 +33,7 @@ class ItemToLabelSerializer(s.Serializer):
     modality = s.CharField(help_text="text, image or table")
     content = s.JSONField(required=False, help_text="The text, or the table row as an object; not with images.")
     image_url = s.CharField(required=False, help_text="Of an image.")
-    purpose = s.CharField(allow_null=True, help_text="seed, test, query, random or check")
+    purpose = s.CharField(allow_null=True, help_text="seed, test, query, random, check ...; before work: training, qualification")
     why = s.CharField(help_text="One line: why this item is asked.")
     lease_until = s.DateTimeField(allow_null=True)
 
@@ -89,10 +89,31 @@ class ProjectProgressSerializer(MyProgressSerializer):
     empty = EmptySerializer(required=False)
 
 
+class TrainingResultSerializer(s.Serializer):
+    passed = s.BooleanField()
+    right = s.IntegerField()
+    of = s.IntegerField()
+    needed = s.IntegerField()
+    tries_left = s.IntegerField()
+    title = s.CharField()
+    text = s.CharField()
+
+
+class TrainingAnswerSerializer(s.Serializer):
+    stale = s.BooleanField(help_text="true: this was not asked any more, and nothing was stored.")
+    part = s.CharField(allow_null=True, help_text="training (the right answer is told) or qualification (it is not)")
+    item = s.IntegerField(allow_null=True)
+    right = s.BooleanField(allow_null=True)
+    answer = s.JSONField(allow_null=True, help_text="The right one.")
+    explanation = s.CharField()
+    result = TrainingResultSerializer(allow_null=True, help_text="At the end of a part.")
+
+
 class SubmissionSerializer(s.Serializer):
-    id = s.IntegerField()
-    outcome = s.CharField(help_text="stored, repeated, changed or extra")
+    id = s.IntegerField(allow_null=True)
+    outcome = s.CharField(help_text="stored, repeated, changed, extra or training")
     message = s.CharField()
+    training = TrainingAnswerSerializer(allow_null=True)
     next = ItemToLabelSerializer(many=True)
     progress = MyProgressSerializer()
 

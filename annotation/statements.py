@@ -264,6 +264,15 @@ def has_gold(item_id: int) -> bool:
     return _first(_HAS_GOLD, item_id) is not None
 
 
+_GOLD_VALUE = _sql("SELECT value FROM {gold} WHERE item_id = %s")
+
+
+def gold_value(item_id: int) -> Any:
+    """The known answer to an item; None: it is no gold."""
+    row = _first(_GOLD_VALUE, item_id)
+    return json.loads(row[0]) if row else None
+
+
 _VERDICT = _sql("SELECT id, value, source FROM {verdict} WHERE item_id = %s AND {CURRENT}")
 
 

@@ -15,6 +15,7 @@ from projects.errors import WrongState
 from projects.models import Item, Membership, Project, Role, User
 from projects.notices import notify
 from projects.task_types import task_type
+from projects.training_settings import training_of
 
 Source = Verdict.Source
 Status = Query.Status
@@ -160,6 +161,8 @@ def eligible(project: Project, item: Item):
     """The members who may still be asked for this item: of a reserved one, those whom it is reserved for."""
     done = Assignment.objects.filter(item=item).exclude(state=Assignment.State.LEASED).values("user")
     members = Membership.objects.filter(project=project, role__in=ANSWERING_ROLES, user__is_active=True, paused_at=None)
+    if training_of(project):  # who has not passed gets no items, so nobody waits for them
+        members = members.exclude(qualified_at=None)
     reserved = Reservation.objects.filter(item=item)
     nobody_in_particular = Q(~Exists(reserved))
     return members.filter(nobody_in_particular | Q(user__in=reserved.values("user"))).exclude(user__in=done)

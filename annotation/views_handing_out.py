@@ -7,12 +7,13 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from annotation import golds, handing_out
+from annotation import golds, handing_out, training
 from annotation.models import Gold, Reservation
 from projects import project_actions
 from projects.access import project_page
 from projects.errors import WrongState
 from projects.models import Project, Role, User
+from projects.training_settings import training_of
 
 _SAMPLE = 200  # items whose data name the columns to choose from
 
@@ -30,15 +31,21 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     found = project.items.exclude(metadata={}).order_by("pk").values_list("metadata", flat=True)[:_SAMPLE]
     columns = sorted({name for metadata in found if isinstance(metadata, dict) for name in metadata})
     gold = Gold.objects.filter(project=project)
+    n_gold, n_training = gold.filter(training=False).count(), gold.filter(training=True).count()
+    shares, learning = handing_out.shares(project), training.states(project)
     context = {
         "project": project,
-        "shares": handing_out.shares(project),
+        "shares": shares,
+        "training": training_of(project),
+        "learning": [(share.membership, learning.get(share.membership.user_id, "")) for share in shares],
+        "n_learning": len(learning),
         "n_reserved": Reservation.objects.filter(project=project).values("item").distinct().count(),
         "datasets": project.datasets.filter(status="finished"),
         "columns": columns,
         "modes": handing_out.MODES.items(),
-        "n_gold": gold.filter(training=False).count(),
-        "n_training": gold.filter(training=True).count(),
+        "n_gold": n_gold,
+        "n_training": n_training,
+        "n_all_gold": n_gold + n_training,
         "gold_percent": round(100 * project.gold_share),
     }
     return render(request, "annotation/handing_out.html", context)
@@ -53,8 +60,10 @@ def item_gold(request: HttpRequest, project: Project, item_id: int) -> HttpRespo
     if request.POST.get("gold") == "no":
         golds.unmark(project, one)
         messages.success(request, f"{item.key} is gold no more.")
-    elif golds.mark(project, one, request.user).marked:
-        messages.success(request, f"{item.key} is gold: its label is known for certain.")
+    elif golds.mark(project, one, request.user, training=request.POST.get("gold") == "training").marked:
+        to_train = request.POST.get("gold") == "training"
+        what = "for training: shown to new people with its answer" if to_train else "gold: its label is known for certain"
+        messages.success(request, f"{item.key} is {what}.")
     else:
         messages.error(request, f"{item.key} has no label yet: settle it first, then make it gold.")
     return redirect("item", project.pk, item.pk)
@@ -136,17 +145,39 @@ def _skills(request: HttpRequest, project: Project, given: QueryDict) -> str:
     return f"{user}: {', '.join(membership.skills) or 'no skills'}."
 
 
+def _qualify(request: HttpRequest, project: Project, given: QueryDict) -> str:
+    user = _person(project, given)
+    if given.get("qualified") == "no":
+        training.begin_anew(project, user)
+        return f"{user} begins the training anew, and gets no real items until it is passed."
+    training.let_in(project, user)
+    return f"{user} is let in: real items, without the test."
+
+
+def _qualify_all(request: HttpRequest, project: Project, given: QueryDict) -> str:
+    n = training.let_everybody_in(project)
+    return f"{n} {'person is' if n == 1 else 'people are'} let in. Who becomes a member from now on must pass."
+
+
+def _share_gold(request: HttpRequest, project: Project, given: QueryDict) -> str:
+    n = given.get("n_training", "")
+    if not (n.isascii() and n.isdecimal() and int(n[:9]) <= 1000 and len(n) < 9):
+        raise handing_out.Refused("n_training", "How many gold items are for training? A whole number from 0 to 1,000.")
+    found = golds.share_out(project, int(n))
+    return f"{found:,} gold item{' is' if found == 1 else 's are'} for training: shown to new people with the answer."
+
+
 def _gold(request: HttpRequest, project: Project, given: QueryDict) -> str:
     if not given.get("column"):
         raise handing_out.Refused("column", "Say which column of the data has the answer.")
     items = handing_out.chosen_items(project, filter={"dataset": given.get("dataset", "")})
-    training = given.get("training") == "yes"
-    result = golds.mark_by_column(project, items, given["column"], request.user, training=training)
-    n = f"{result.marked:,} item{' is' if result.marked == 1 else 's are'} gold now."
+    to_train = given.get("training") == "yes"
+    result = golds.mark_by_column(project, items, given["column"], request.user, training=to_train)
+    n = f"{result.marked:,} item{' is' if result.marked == 1 else 's are'} {'for training' if to_train else 'gold'} now."
     return n + _named(result.unknown, "Not a label of this project")
 
 
 _ACTIONS = {
     "reserve": _reserve, "column": _by_column, "release": _release, "take_back": _take_back, "pause": _pause, "skills": _skills,
-    "gold": _gold,
+    "gold": _gold, "share_gold": _share_gold, "qualify": _qualify, "qualify_all": _qualify_all,
 }  # fmt: skip

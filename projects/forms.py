@@ -1,11 +1,14 @@
 """Forms of accounts, projects and members."""
 
+from dataclasses import asdict
+
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
 from projects.consensus_rules import rule_choices
 from projects.models import Membership, Modality, Project, Role, User
 from projects.task_types import task_choices
+from projects.training_settings import Training, TrainingRefused, check_training, training_of
 
 # How a team works together in the project: settings that a new project need not think about.
 TEAM_FIELDS = [
@@ -55,6 +58,41 @@ class ProjectForm(forms.ModelForm):
         for name in TEAM_FIELDS:
             if name in self.fields and name != "message" and found.get(name) in (None, ""):
                 found[name] = getattr(self.instance, name)
+        return found
+
+
+class SettingsForm(ProjectForm):
+    """With what a new annotator does before real work; a request that names none of it leaves it as it is."""
+
+    shown = forms.IntegerField(
+        required=False, min_value=0, max_value=200, label="Training items", help_text="After each answer the right one is shown."
+    )
+    test = forms.IntegerField(
+        required=False, min_value=0, max_value=200, label="Test items", help_text="Of gold, unseen. Who passes gets real work."
+    )
+    pass_mark = forms.FloatField(
+        required=False, label="Share of them that must be right", widget=forms.NumberInput(attrs={"step": "any"})
+    )
+    tries = forms.IntegerField(
+        required=False, min_value=1, max_value=100, label="Tries", help_text="Each with other items, as far as there are others."
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._training = training_of(self.instance) or Training()
+        for name, value in asdict(self._training).items():
+            self.fields[name].initial = value
+        self.fields["pass_mark"].widget.attrs.update(min=0.01, max=1)
+
+    def clean(self) -> dict:
+        found = super().clean()
+        before = asdict(self._training)
+        given = {name: before[name] if found.get(name) is None else found[name] for name in before}
+        if given != before and not set(before) & set(self.errors):
+            try:
+                self.instance.training = check_training(self.instance, given)
+            except TrainingRefused as error:
+                self.add_error(error.field, str(error))
         return found
 
 

@@ -6,6 +6,7 @@ from projects.consensus_rules import rule_choices
 from projects.forms import TEAM_FIELDS
 from projects.models import Dataset, Label, Membership, Project, Role
 from projects.task_types import task_choices
+from projects.training_settings import TrainingRefused, check_training
 
 
 class ProjectSerializer(serializers.ModelSerializer):
@@ -19,8 +20,8 @@ class ProjectSerializer(serializers.ModelSerializer):
     class Meta:
         model = Project
         fields = [
-            "id", "name", "description", "modality", "task", "guidelines", "annotators_per_item", *TEAM_FIELDS, "role", "items",
-            "labeled", "is_demo", "archived", "created_at",
+            "id", "name", "description", "modality", "task", "guidelines", "annotators_per_item", *TEAM_FIELDS, "training",
+            "role", "items", "labeled", "is_demo", "archived", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -54,11 +55,21 @@ class NewProjectSerializer(serializers.ModelSerializer):
 
 class ProjectChangesSerializer(serializers.ModelSerializer):
     consensus = serializers.ChoiceField(choices=rule_choices(), required=False)
+    training = serializers.JSONField(
+        required=False,
+        help_text='Before real work: {"shown": training items, "test": test items, "pass_mark": 0.8, "tries": 3}; {}: nothing.',
+    )
     archived = serializers.BooleanField(required=False, help_text="true: nothing changes any more, all of it can be read.")
 
     class Meta:
         model = Project
-        fields = ["name", "description", "guidelines", "annotators_per_item", *TEAM_FIELDS, "archived"]
+        fields = ["name", "description", "guidelines", "annotators_per_item", *TEAM_FIELDS, "training", "archived"]
+
+    def validate_training(self, given: object) -> dict:
+        try:
+            return check_training(self.instance, given)
+        except TrainingRefused as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from error
 
 
 class MemberSerializer(serializers.ModelSerializer):
@@ -67,7 +78,7 @@ class MemberSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Membership
-        fields = ["id", "username", "role", "skills", "paused_at"]
+        fields = ["id", "username", "role", "skills", "paused_at", "qualified_at"]
         read_only_fields = fields
 
 

@@ -212,6 +212,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-reservations", "DELETE"): rest(MANAGER),
     ("api-take-back", "POST"): (rest(MANAGER), {"user": "annotator"}),
     ("api-pause-member", "POST"): (rest(MANAGER), {"user": "annotator", "paused": True}),
+    ("api-training", "GET"): rest(MANAGER),
+    ("api-training", "POST"): (rest(MANAGER), {"user": "annotator", "qualified": True}),
     ("api-golds", "GET"): rest(MANAGER),
     ("api-golds", "POST"): (rest(MANAGER, 201), {"filter": {}}),
     ("api-golds", "DELETE"): (rest(MANAGER), {"filter": {}}),

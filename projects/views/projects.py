@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from projects import guidelines, project_actions, summaries
 from projects.access import project_page
-from projects.forms import NewProjectForm, ProjectForm
+from projects.forms import NewProjectForm, SettingsForm
 from projects.models import Project, Role
 
 
@@ -73,7 +73,7 @@ def _next_steps(project: Project, facts: dict) -> list[dict]:
 @project_page(Role.MANAGER, writes=True)
 def settings(request: HttpRequest, project: Project) -> HttpResponse:
     role = project.role
-    form = ProjectForm(request.POST or None, instance=project)
+    form = SettingsForm(request.POST or None, instance=project)
     if form.is_valid():
         with guidelines.versioned(project.pk, request.user):
             form.save()
