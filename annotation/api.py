@@ -25,6 +25,7 @@ from annotation.progress import progress, why_empty
 from annotation.reasons import why
 from projects.access import access_project
 from projects.models import Item, Modality, Project, Role, User
+from projects.names import hides_names, names_of
 from projects.task_types import InvalidValue, task_type
 
 MAX_COUNT = 50
@@ -177,12 +178,14 @@ class AnnotationsView(ProjectView):
     def get(self, request: Request, project_id: int) -> Response:
         self.writes = False
         project = self.project()
-        rows = Annotation.objects.filter(project=project).select_related("item", "user", "query").order_by("-pk")
+        rows = Annotation.objects.filter(project=project).select_related("item", "query").order_by("-pk")
         rows = rows.exclude(**training.answers_of_training())
         if project.role.rank < Role.REVIEWER.rank:
             rows = rows.filter(user=request.user)
         for field in ("user", "item"):
             if (wanted := _id(request.query_params, field)) is not None:
+                if field == "user" and wanted != request.user.pk and hides_names(project):
+                    raise ValidationError({"user": ["This project hides who answered what: only managers may ask for a person."]})
                 rows = rows.filter(**{f"{field}_id": wanted})
         mine = request.query_params.get("mine") in {"1", "true"}
         if mine:
@@ -190,7 +193,10 @@ class AnnotationsView(ProjectView):
         pages = Pagination()
         names = dict(project.labels.values_list("pk", "name"))
         page = pages.paginate_queryset(rows, request, view=self)
-        found = [_annotation(project, row, names) for row in page]
+        people = names_of(project, {row.user_id for row in page}, request.user)
+        found = [_annotation(project, row, names, people) for row in page]
+        for given, row in zip(found, page, strict=True) if hides_names(project) else ():
+            given["user"] = row.user_id if row.user_id == request.user.pk else None
         for given, row in zip(found, page, strict=True) if mine else ():
             if "item" in request.query_params:
                 given["to_label"] = item_payload(project, row.item, row.query)
@@ -262,13 +268,13 @@ def _guidelines(project: Project, data: dict) -> int | None:
     return number
 
 
-def _annotation(project: Project, row: Annotation, names: dict[int, str]) -> dict:
+def _annotation(project: Project, row: Annotation, names: dict[int, str], people: dict[int, str]) -> dict:
     return {
         "id": row.pk,
         "item": row.item_id,
         "key": row.item.key,
         "user": row.user_id,
-        "username": row.user.get_username(),
+        "username": people[row.user_id],
         "value": None if row.value is None else task_type(project.task).display(row.value, names),
         "skipped": row.skipped,
         "extra": row.extra,

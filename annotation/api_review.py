@@ -68,7 +68,7 @@ class ReviewView(ProjectView):
             raise ValidationError({error.field: [str(error)]}) from error
         pages = Pagination()
         items = pages.paginate_queryset(found, request, view=self)
-        answers = review.answers_of(project, items)
+        answers = review.answers_of(project, items, request.user)
         return pages.get_paginated_response([item_payload(project, item) | {"answers": answers[item.pk]} for item in items])
 
 

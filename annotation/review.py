@@ -1,6 +1,5 @@
 """The review queue: items that people disagree on, then those that somebody flagged or commented, for a reviewer's word."""
 
-import string
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotation.models import Annotation, Query, Verdict
 from annotation.verdicts import adjudicate, ask_one_more, set_aside
 from projects.models import Item, Project, User
+from projects.names import names_of
 from projects.task_types import task_type
 
 KINDS = {"disputed": "Disputed", "flagged": "Flagged or commented"}
@@ -44,20 +44,19 @@ def counts(project: Project) -> dict[str, int]:
     return {kind: waiting(project, kind).count() for kind in KINDS}
 
 
-def answers_of(project: Project, items: list[Item]) -> dict[int, list[dict[str, Any]]]:
+def answers_of(project: Project, items: list[Item], reader: User) -> dict[int, list[dict[str, Any]]]:
     """By item id, its answers in the order in which they came; one statement for all of them.
 
     {person, value (its words, None: skipped), seconds, comment, flagged, at}; person is a letter where names are hidden.
     """
     names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
     found: dict[int, list[dict[str, Any]]] = {item.pk: [] for item in items}
-    rows = Annotation.objects.filter(item__in=items, current=True).select_related("user").order_by("pk")
+    rows = list(Annotation.objects.filter(item__in=items, current=True).order_by("pk"))
+    people = names_of(project, {row.user_id for row in rows}, reader)
     for row in rows:
-        mine = found[row.item_id]
-        letter = string.ascii_uppercase[len(mine) % 26]
-        mine.append(
+        found[row.item_id].append(
             {
-                "person": f"Person {letter}" if project.hide_names else row.user.username,
+                "person": people[row.user_id],
                 "value": None if row.skipped else task.display(row.value, names),
                 "seconds": row.seconds,
                 "comment": row.comment,

@@ -45,7 +45,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],
         "item": item,
         "n": counts[kind],
-        "answers": review.answers_of(project, [item])[item.pk] if item else [],
+        "answers": review.answers_of(project, [item], request.user)[item.pk] if item else [],
         "labels": project.labels.filter(retired_at=None),
         "row": _row(item.content) if item and project.modality == Modality.TABLE else {},
     }

@@ -12,6 +12,7 @@ from learning.metric_names import lower_is_better, metric_label
 from learning.models import ModelFile, Round, Run, Trial
 from learning.state import live, main_metric, report_head
 from projects.models import Label
+from projects.names import names_of
 
 TOP_CONFUSIONS = 15
 
@@ -39,7 +40,7 @@ def report(run: Run) -> dict:
         "confusion": confusion,
         "per_class": per_class(confusion, labels),
         "top_confusions": top_confusions(confusion, labels),
-        "people": _people(trial) if trial else [],
+        "people": _people(run, trial) if trial else [],
         "purposes": _purposes(trial) if trial else [],
         "timing": timing(rounds),
         "stopping": rounds[-1].stopping if rounds else [],
@@ -136,15 +137,17 @@ def _ratio(part: int, whole: int) -> float | None:
     return float(part) / float(whole) if whole else None
 
 
-def _people(trial: Trial) -> list[dict]:
+def _people(run: Run, trial: Trial) -> list[dict]:
     """Who gave how many labels to this run's queries, and how long one took."""
     mine = Annotation.objects.filter(query__trial=trial, current=True, withdrawn_at=None).order_by()
-    rows = mine.values_list("user__username").annotate(
+    rows = mine.values_list("user").annotate(
         given=Count("pk", filter=Q(skipped=False)),
         passed=Count("pk", filter=Q(skipped=True)),
         pace=Avg("seconds", filter=Q(skipped=False)),
     )
-    people = [{"name": name, "labels": n, "skipped": skipped, "seconds": seconds} for name, n, skipped, seconds in rows]
+    rows = list(rows)
+    names = names_of(run.project, [user for user, *_ in rows])
+    people = [{"name": names[user], "labels": n, "skipped": skipped, "seconds": seconds} for user, n, skipped, seconds in rows]
     known = trial.queries.filter(wanted=0, status=Query.Status.ANSWERED).count()
     if known:
         people.append({"name": "", "labels": known, "skipped": 0, "seconds": None})

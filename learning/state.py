@@ -19,6 +19,8 @@ from learning.metric_names import metric_label
 from learning.models import Round, Run, Trial
 from learning.phases import Phase
 from projects import leases
+from projects.models import User
+from projects.names import hides_names, names_of
 
 LABELING_NOW = timedelta(minutes=5)
 _CLOSED = {Query.Status.ANSWERED, Query.Status.SKIPPED, Query.Status.DISPUTED}
@@ -47,7 +49,7 @@ def live(runs: Sequence[Run], now: datetime | None = None) -> dict[int, dict]:
     going_on = [trial.pk for trial in moving]
     queries, news = _query_counts(going_on), _new_answers(moving)
     rounds = {row.trial_id: row for row in Round.objects.filter(trial__in=keys, number=F("trial__round_number"))}
-    people = _people(going_on, now)
+    people = _people(runs, trials, going_on, now)
     facts = {}
     for run in runs:
         trial = trials.get(run.pk)
@@ -248,18 +250,36 @@ def _waiting(run: Run, trial: Trial, counts: Counter, new: int) -> dict | None:
     return {"answered": answered, "needed": needed, "what": what} if answered < needed else None
 
 
-def _people(trial_ids: list[int], now: datetime) -> dict[int, list[dict]]:
-    """By trial: who answered, or took or renewed a lease, in the last minutes; with the number of answers."""
+def _people(runs: Sequence[Run], trials: dict[int, Trial], trial_ids: list[int], now: datetime) -> dict[int, list[dict]]:
+    """By trial: who answered, or took or renewed a lease, in the last minutes; with the number of answers. By their letters
+    where the project hides names: from the times alone it could be told whose answers they were."""
     found: dict[int, Counter] = defaultdict(Counter)
     held = Assignment.objects.filter(
         query__trial__in=trial_ids, state=Assignment.State.LEASED, leased_until__gt=now + LEASE - LABELING_NOW
     )
-    for trial_id, name in held.order_by().values_list("query__trial_id", "user__username").distinct():
-        found[trial_id][name] += 0
+    for trial_id, user in held.order_by().values_list("query__trial_id", "user").distinct():
+        found[trial_id][user] += 0
     recent = Annotation.objects.filter(query__trial__in=trial_ids, created_at__gt=now - LABELING_NOW, withdrawn_at=None)
-    for trial_id, name, n in recent.order_by().values_list("query__trial_id", "user__username").annotate(n=Count("pk")):
-        found[trial_id][name] += n
-    return {trial_id: [{"name": name, "answers": n} for name, n in sorted(names.items())] for trial_id, names in found.items()}
+    for trial_id, user, n in recent.order_by().values_list("query__trial_id", "user").annotate(n=Count("pk")):
+        found[trial_id][user] += n
+    if not found:
+        return {}
+    shown = _names(runs, trials, found)
+    return {
+        trial_id: sorted(({"name": shown[trial_id][user], "answers": n} for user, n in people.items()), key=lambda p: p["name"])
+        for trial_id, people in found.items()
+    }
+
+
+def _names(runs: Sequence[Run], trials: dict[int, Trial], found: dict[int, Counter]) -> dict[int, dict[int, str]]:
+    """By trial, what its people are called; those of all projects that hide nothing in one look-up."""
+    project_of = {trials[run.pk].pk: run.project for run in runs if run.pk in trials}
+    open_ones = {user for trial, people in found.items() if not hides_names(project_of[trial]) for user in people}
+    everybody = dict(User.objects.filter(pk__in=open_ones).values_list("pk", "username"))
+    return {
+        trial: names_of(project_of[trial], people) if hides_names(project_of[trial]) else everybody
+        for trial, people in found.items()
+    }
 
 
 def rounds_since(run: Run, number: int = 0) -> list[dict]:

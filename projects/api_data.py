@@ -124,11 +124,11 @@ class ItemViewSet(viewsets.GenericViewSet):
         item = get_object_or_404(project.items, pk=item_id)
         answers = [
             {
-                "annotator": row.user.username, "label": row.text or None, "skipped": row.skipped, "flagged": row.flagged,
+                "annotator": row.person, "label": row.text or None, "skipped": row.skipped, "flagged": row.flagged,
                 "comment": row.comment, "seconds": row.seconds, "current": row.current and row.withdrawn_at is None,
                 "at": row.created_at.isoformat(),
             }
-            for row in story(project, item).annotations
+            for row in story(project, item, request.user).annotations
         ]  # fmt: skip
         return Response(_item(project, describe(project, [item])[0], request) | {"annotations": answers})
 

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 
 from projects.models import Item, Modality, Project
+from projects.names import names_of
 from projects.signals import predictions_wanted
 from projects.task_types import task_type
 
@@ -163,12 +164,13 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
     found = items.order_by("pk").values_list("pk", "key", "content", "metadata", "dataset_id", "known")
     # The address of one picture is that of another with the id exchanged; reverse() per row would cost more than the rest.
     before, after = (base_url + reverse("item-image", args=[project.pk, 987654321])).split("987654321")
+    people: dict[int, str] = {}
     last = 0
     while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
         first, last = chunk[0][0], chunk[-1][0]
         span = {"item_id__gte": first, "item_id__lte": last}
         verdicts = _verdicts(project, span)
-        answers = _answers(project, span, names, display)
+        answers = _answers(project, span, names, display, people)
         asked = _asked(trial, span) if trial else {}
         rows = []
         for pk, key, content, metadata, dataset_id, known in chunk:
@@ -205,14 +207,20 @@ def _verdicts(project: Project, span: dict) -> dict[int, tuple]:
     return {row[0]: row[1:] for row in rows.values_list("item_id", "value", "source", "probability", "created_at")}
 
 
-def _answers(project: Project, span: dict, names: Mapping[int, str], display) -> dict[int, list[dict]]:
-    fields = ("item_id", "user__username", "value", "skipped", "flagged", "comment", "seconds", "created_at")
+def _answers(
+    project: Project, span: dict, names: Mapping[int, str], display, people: dict[int, str]
+) -> dict[int, list[dict]]:
+    """By item; `people` is added to: whoever is met is looked up once."""
+    fields = ("item_id", "user_id", "value", "skipped", "flagged", "comment", "seconds", "created_at")
     found: dict[int, list[dict]] = defaultdict(list)
     said = project.annotations.filter(current=True, withdrawn_at=None, **span).order_by("pk")
-    for item_id, user, value, skipped, flagged, comment, seconds, at in said.values_list(*fields):
+    rows = list(said.values_list(*fields))
+    unknown = {user for _, user, *_ in rows} - people.keys()
+    people.update(names_of(project, unknown) if unknown else {})
+    for item_id, user, value, skipped, flagged, comment, seconds, at in rows:
         found[item_id].append(
             {
-                "annotator": user, "label": display(value, names) or None, "skipped": skipped, "flagged": flagged,
+                "annotator": people[user], "label": display(value, names) or None, "skipped": skipped, "flagged": flagged,
                 "comment": comment, "seconds": seconds, "at": at.isoformat(),
             }
         )  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from projects.models import Item, Modality, Project
+from projects.models import Item, Modality, Project, User
+from projects.names import names_of
 from projects.task_types import task_type
 
 STATES = {"": "All", "labeled": "Labelled", "unlabeled": "Not labelled", "disputed": "Disputed"}
@@ -98,13 +99,17 @@ class Story:
     verdicts: list[Model]
 
 
-def story(project: Project, item: Item) -> Story:
-    """Its answers, queries and verdicts, each value with its `.text` and `.color`."""
+def story(project: Project, item: Item, reader: User) -> Story:
+    """Its answers (with `.person`, the name that `reader` sees), queries and verdicts; each value with `.text` and `.color`."""
     labels = {label.pk: label for label in project.labels.all()}
     names = {pk: label.name for pk, label in labels.items()}
     task = task_type(project.task)
-    annotations = list(item.annotations.select_related("user").order_by("-pk"))
+    # Those of a training say something of a person who learns, and nothing of the item.
+    annotations = list(item.annotations.exclude(gold=True, extra=True).order_by("-pk"))
     verdicts = list(item.verdicts.select_related("user", "run").order_by("-current", "-pk"))
+    people = names_of(project, {row.user_id for row in annotations}, reader)
+    for row in annotations:
+        row.person = people[row.user_id]
     for row in (*annotations, *verdicts):
         row.text = task.display(row.value, names)
         named = task.labels_of(row.value) if row.value is not None else []

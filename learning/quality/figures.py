@@ -1,6 +1,7 @@
 """How far a project's people agree, and how each of them does: one read of the answers, all numbers from engine/crowd."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -87,6 +88,19 @@ def for_reader(found: dict[str, Any], user_id: int, *, sees_all: bool) -> dict[s
         return found
     hidden = {"pairs": [], "labels": [], "confusions": [], "matrix": None, "windows": []}
     return found | hidden | {"people": [row for row in found["people"] if row["user"] == user_id]}
+
+
+def without_ids(found: dict[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    """The same with `person` (their names here) instead of ids, by name: ids, and their order, tell who is who."""
+    people = [row | {"user": None, "person": names[row["user"]]} for row in found["people"]]
+    pairs = []
+    for row in found["pairs"]:
+        first, second = sorted([names[row["first"]], names[row["second"]]])
+        pairs.append(row | {"first": first, "second": second})
+    return found | {
+        "people": sorted(people, key=lambda row: row["person"]),
+        "pairs": sorted(pairs, key=lambda row: (row["first"], row["second"])),
+    }
 
 
 def _key(value: Any) -> str:

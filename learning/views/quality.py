@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from learning.analysis import charts
 from projects.access import project_page
 from projects.exporting import neutralised
-from projects.models import Project, Role, User
+from projects.models import Project, Role
+from projects.names import names_of
 from projects.task_types import task_type
 
 COLUMNS = ("person", "answers", "seconds", "agreement", "agreement_low", "agreement_high", "agreement_n") + tuple(
@@ -30,14 +31,14 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     def said(value: Any) -> str:
         return task.display(value, labels)
 
-    names = _names(project, found)
+    names = _names(request, project, found)
     context = {
         "project": project,
         "sees_all": _sees_all(project),
         "found": found,
         "meaning": meaning(found["alpha"] and found["alpha"]["value"]),
-        "people": [row | {"name": names[row["user"]]} for row in found["people"]],
-        "pairs": [row | {"one": names[row["first"]], "other": names[row["second"]]} for row in _pairs(found)],
+        "people": _people(found, names),
+        "pairs": _pairs(found, names),
         "labels": [row | {"name": said(row["value"])} for row in found["labels"]],
         "confusions": [row | {"one": said(row["first"]), "other": said(row["second"])} for row in found["confusions"]],
         "matrix": _matrix(found["matrix"], said),
@@ -51,12 +52,12 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
 def people(request: HttpRequest, project: Project) -> HttpResponse:
     """The table of people as CSV."""
     found = _read(request, project)
-    names = _names(project, found)
+    names = _names(request, project, found)
     buffer = io.StringIO()
     rows = csv.writer(buffer)
     rows.writerow(COLUMNS)
-    for row in found["people"]:
-        cells = [names[row["user"]], row["answers"], row["seconds"]]
+    for row in _people(found, names):
+        cells = [row["name"], row["answers"], row["seconds"]]
         for share, parts in ((row["agreement"], ("share", "low", "high", "n")), (row["gold"], ("share", "low", "high", "n"))):
             cells += [share[part] for part in parts]
         rows.writerow(neutralised(cells))
@@ -99,17 +100,22 @@ def _read(request: HttpRequest, project: Project) -> dict[str, Any]:
     return for_reader(quality(project), request.user.pk, sees_all=_sees_all(project))
 
 
-def _names(project: Project, found: dict[str, Any]) -> dict[int, str]:
-    """Of everybody in the table; numbers instead for a reviewer where the project hides names from reviewers."""
-    users = [row["user"] for row in found["people"]]
-    if project.hide_names and project.role == Role.REVIEWER:
-        return {user: f"Person {i}" for i, user in enumerate(users, 1)}
-    return dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
+def _names(request: HttpRequest, project: Project, found: dict[str, Any]) -> dict[int, str]:
+    return names_of(project, [row["user"] for row in found["people"]], request.user)
 
 
-def _pairs(found: dict[str, Any]) -> list[dict[str, Any]]:
+def _people(found: dict[str, Any], names: dict[int, str]) -> list[dict[str, Any]]:
+    """By name: the order of the ids would tell who is who where names are hidden."""
+    return sorted((row | {"name": names[row["user"]]} for row in found["people"]), key=lambda row: row["name"])
+
+
+def _pairs(found: dict[str, Any], names: dict[int, str]) -> list[dict[str, Any]]:
     """The pairs with most items in common: a table of all would grow with the square of the people."""
-    return sorted(found["pairs"], key=lambda row: -row["items"])[:50]
+    rows = []
+    for row in found["pairs"]:
+        one, other = sorted([names[row["first"]], names[row["second"]]])
+        rows.append(row | {"one": one, "other": other})
+    return sorted(rows, key=lambda row: (-row["items"], row["one"], row["other"]))[:50]
 
 
 def _matrix(matrix: dict[str, Any] | None, said) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def items(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page()
 def item(request: HttpRequest, project: Project, item_id: int) -> HttpResponse:
     item = get_object_or_404(project.items.select_related("dataset"), pk=item_id)
-    history = story(project, item)
+    history = story(project, item, request.user)
     context = {
         "project": project,
         "item": item,

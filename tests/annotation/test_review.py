@@ -5,6 +5,7 @@ import pytest
 from annotation import queue
 from annotation.models import Query, Verdict
 from annotation.queries import ask
+from projects.names import letters
 from tests.annotation.asking import asked, items_of, running
 
 
@@ -34,11 +35,14 @@ def test_a_reviewer_decides_and_the_other_learns_why(project, disputed, annotato
     assert "An advertisement." not in browse(colleague).get(feedback).content.decode()
 
 
-def test_names_are_hidden_where_the_project_says_so(project, disputed, reviewer, api):
+def test_names_are_hidden_where_the_project_says_so(project, disputed, annotator, colleague, reviewer, api):
     project.hide_names = True
     project.save()
     (found,) = api(reviewer).get(f"/api/projects/{project.pk}/review/").json()["results"]
-    assert [(answer["person"], answer["value"]) for answer in found["answers"]] == [("Person A", "ham"), ("Person B", "spam")]
+    people = letters(project)
+    assert [(answer["person"], answer["value"]) for answer in found["answers"]] == [
+        (people[annotator.pk], "ham"), (people[colleague.pk], "spam")
+    ]  # fmt: skip
 
 
 def test_one_person_more_is_asked_while_there_is_one(project, disputed, reviewer, api):

@@ -97,7 +97,7 @@ def test_reviewers_see_no_names_where_the_project_hides_them(project, answered, 
     project.save()
     for address in ("", "people.csv"):
         page = browse(reviewer).get(f"/projects/{project.pk}/quality/{address}").content.decode()
-        assert "Person 1" in page and "colleague" not in page
+        assert "Person " in page and "colleague" not in page
 
 
 def test_the_page_says_what_to_do_while_nobody_answers_twice(project, annotator, manager, browse):
