@@ -11,7 +11,7 @@ from math import exp
 from typing import Any
 
 from projects.consensus_rules import RULES
-from projects.task_types import SingleLabel
+from projects.task_types import TaskType
 
 # Weights are log-odds: the sure share below which a weighted disagreement asks one person more.
 SURE = 0.75
@@ -43,28 +43,29 @@ ONE_MORE, DISPUTED = Decision(Step.ONE_MORE), Decision(Step.DISPUTED)
 Weigh = Callable[[], Mapping[int, float]]
 
 
-def decide(rule: str, task: SingleLabel, answers: Sequence[Answer], weigh: Weigh) -> Decision:
+def decide(rule: str, task: TaskType, answers: Sequence[Answer], weigh: Weigh) -> Decision:
     """What the rule makes of the answers (at least one, the earliest person first). KeyError for a rule that there is not."""
-    return _DECIDE[rule](task, answers, weigh)
+    decide_by = _DECIDE[rule]
+    return (decide_by if rule in task.rules else _majority)(task, answers, weigh)
 
 
-def _majority(task: SingleLabel, answers: Sequence[Answer], weigh: Weigh) -> Decision:
+def _majority(task: TaskType, answers: Sequence[Answer], weigh: Weigh) -> Decision:
     value = task.consensus([answer.value for answer in answers])
     if value is None:  # an extra answer adds to a majority; it does not turn a decision into a tie
         value = task.consensus([answer.value for answer in answers if not answer.extra])
     return ONE_MORE if value is None else Decision(Step.SETTLED, value)
 
 
-def _first(task: SingleLabel, answers: Sequence[Answer], weigh: Weigh) -> Decision:
+def _first(task: TaskType, answers: Sequence[Answer], weigh: Weigh) -> Decision:
     return Decision(Step.SETTLED, answers[0].value)
 
 
-def _unanimous(task: SingleLabel, answers: Sequence[Answer], weigh: Weigh) -> Decision:
+def _unanimous(task: TaskType, answers: Sequence[Answer], weigh: Weigh) -> Decision:
     values = _asked_for(answers)
     return Decision(Step.SETTLED, values[0]) if all(value == values[0] for value in values) else DISPUTED
 
 
-def _weighted(task: SingleLabel, answers: Sequence[Answer], weigh: Weigh) -> Decision:
+def _weighted(task: TaskType, answers: Sequence[Answer], weigh: Weigh) -> Decision:
     if all(answer.value == answers[0].value for answer in answers):
         return Decision(Step.SETTLED, answers[0].value)
     weights = weigh()

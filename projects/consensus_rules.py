@@ -1,5 +1,7 @@
 """How several answers to one item become one: the rules' names and what they mean. What they do: annotation/consensus.py."""
 
+from projects.task_types import TaskType
+
 RULES: dict[str, tuple[str, str]] = {
     "majority": ("Majority", "The value that most people gave; a tie asks one person more."),
     "first": ("First answer", "The first answer holds; the others show how much people agree."),
@@ -13,3 +15,11 @@ RULES: dict[str, tuple[str, str]] = {
 
 def rule_choices() -> list[tuple[str, str]]:
     return [(name, f"{title}: {meaning}") for name, (title, meaning) in RULES.items()]
+
+
+def rule_problem(rule: str, task: TaskType) -> str:
+    """Why a project of this task type cannot have the rule; "" where it can."""
+    if rule in task.rules:
+        return ""
+    possible = ", ".join(RULES[name][0] for name in task.rules)
+    return f"The rule {RULES[rule][0]} is for items with one label each. Possible here: {possible}."

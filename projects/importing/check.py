@@ -2,7 +2,8 @@
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -11,6 +12,7 @@ from projects.importing.limits import MAX_KEY, MAX_LABEL, MAX_LABELS, MAX_TEXT, 
 from projects.importing.rows import UNSTORABLE, Row
 from projects.labels import CONTROL
 from projects.models import Item, Project
+from projects.task_types import InvalidValue, TaskType
 
 # Looks like nothing: spaces of all kinds, and characters of no width.
 _NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
@@ -23,13 +25,17 @@ _DIGEST = 2**64 - 1
 
 @dataclass(slots=True)
 class Record:
-    """One row that will be an item: its place, key, content, the label's name ("" for none) and everything else it had."""
+    """One row that will be an item: its place, key, content, value (raw, as JSON; "" for none) and everything else it had.
+
+    `labels` are the names in the value.
+    """
 
     row: int
     key: str
     content: str
-    label: str
+    value: str
     metadata: dict
+    labels: Sequence[str] = ()
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Plan:
 
     def accept(self, record: Record) -> bool:
         """Count the record in, unless its key is taken by an earlier row of the file."""
-        digest = hashlib.blake2b(f"{record.content}\0{record.label}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(f"{record.content}\0{record.value}".encode(), digest_size=8).digest()
         place = record.row << 64 | int.from_bytes(digest)
         if (earlier := self.places.get(record.key)) is not None:
             row = earlier >> 64
@@ -69,12 +75,11 @@ class Plan:
             return False
         self.places[record.key] = place
         self.accepted += 1
-        self.labeled += bool(record.label)
-        if record.label and record.label not in self.labels:
-            self.labels[record.label] = None
-            if len(self.labels) > MAX_LABELS:
-                text = f"More than {MAX_LABELS:,} different labels: is it the right column? Choose another one, or none."
-                raise ImportRefused(text, "label_column")
+        self.labeled += bool(record.value)
+        self.labels.update(dict.fromkeys(record.labels))
+        if len(self.labels) > MAX_LABELS:
+            text = f"More than {MAX_LABELS:,} different labels: is it the right column? Choose another one, or none."
+            raise ImportRefused(text, "label_column")
         return True
 
     def warning(self) -> str:
@@ -145,8 +150,26 @@ def clean_key(value: str, column: str) -> str:
     return value
 
 
+def read_value(task: TaskType, cell: str, column: str, content: str, *, empty_is_none: bool = False) -> tuple[str, list[str]]:
+    """(the value, raw, as JSON; the names of labels in it); ("", []) where the row has none yet. Raises BadRow."""
+    try:
+        check_storable(cell, column)
+        raw = task.read_cell(cell.strip(_EDGES), empty_is_none=empty_is_none)
+        if raw is not None:
+            raw = task.renamed(raw, lambda name: clean_label(name, column))
+        if raw is None:
+            return "", []
+        names = task.names_in(raw)
+        if problem := next(filter(None, map(task.name_problem, names)), ""):
+            raise BadRow(column, problem)
+        task.check_content(raw, content)
+    except InvalidValue as error:
+        raise BadRow(column, str(error)) from None
+    return json.dumps(raw, ensure_ascii=False), names
+
+
 def clean_label(value: str, column: str) -> str:
-    """The label's name; "" where the row has none yet."""
+    """A label's name; "" where nothing can be seen of it."""
     value = value.strip(_EDGES)
     check_storable(value, column)
     if CONTROL.search(value):

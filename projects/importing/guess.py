@@ -22,9 +22,12 @@ _LABEL = ["label", "class", "category", "target", "intent", "labels", "y", "sent
 _KEY = ["id", "key", "uid", "uuid", "identifier", "item", "item_id", "doc_id"]
 
 
-def guess_columns(columns: Sequence[str], rows: Sequence[dict], modality: str) -> dict:
-    """{"text_column", "label_column", "key_column", "columns", "sure"}; `sure` where names alone decide."""
-    label, key = _named(columns, _LABEL), _named(columns, _KEY)
+def guess_columns(columns: Sequence[str], rows: Sequence[dict], modality: str, values: Sequence[str] = ()) -> dict:
+    """{"text_column", "label_column", "key_column", "columns", "sure"}; `sure` where names alone decide.
+
+    `values`: what the column with the values of this task is called, rather than label.
+    """
+    label, key = _named(columns, [*values, *_LABEL]), _named(columns, _KEY)
     if key and len(rows) >= 20 and len({row.get(key, "").strip() for row in rows}) < len(rows) / 2:
         key = ""  # mostly repeated values: a group's number, not a key. (A few repeats are faults, and are named.)
     if modality == Modality.TABLE:

@@ -1,6 +1,7 @@
 """How a file would be read: encoding, delimiter, columns, the first rows; each a guess until people (or a request) say so."""
 
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -12,9 +13,10 @@ from projects.importing.guess import guess_columns
 from projects.importing.picture_labels import labels_file, read_labels
 from projects.importing.rows import DELIMITERS, check_delimiter, find_delimiter, kind_of, open_text, read_columns, read_rows
 from projects.models import Dataset, Modality
+from projects.task_types import InvalidValue, TaskType, task_type
 
 ROWS = 8
-_CHOICES = {"text_column", "label_column", "key_column", "delimiter", "encoding", "columns", "folder_labels"}
+_CHOICES = {"text_column", "label_column", "key_column", "delimiter", "encoding", "columns", "folder_labels", "empty_is_none"}
 
 
 @dataclass
@@ -73,13 +75,20 @@ def preview(dataset: Dataset, chosen: dict | None = None) -> Preview:
         raise ImportRefused(
             f"Unknown choice: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(_CHOICES))}.", sorted(unknown)[0]
         )
+    task = task_type(dataset.project.task)
+    if given.get("empty_is_none") and not task.empty_cells:
+        raise ImportRefused("An empty cell can mean “none of them” only where items have several labels.", "empty_is_none")
     if dataset.project.modality == Modality.IMAGE:
-        return _pictures(dataset, given)
-    with dataset.file.open("rb") as file:
-        return _table(file, dataset.name, dataset.project.modality, given)
+        found = _pictures(dataset, given, task)
+    else:
+        with dataset.file.open("rb") as file:
+            found = _table(file, dataset.name, dataset.project.modality, given, task)
+    if task.empty_cells:
+        found.mapping["empty_is_none"] = bool(given.get("empty_is_none"))
+    return found
 
 
-def _table(file, name: str, modality: str, given: dict) -> Preview:
+def _table(file, name: str, modality: str, given: dict, task: TaskType) -> Preview:
     kind = kind_of(name)
     notes = []
     encoding, certain = (given["encoding"], True) if given.get("encoding") else encodings.detect(file)
@@ -95,7 +104,7 @@ def _table(file, name: str, modality: str, given: dict) -> Preview:
     columns = read_columns(file, kind, encoding, delimiter)
     rows = list(itertools.islice(read_rows(file, kind, encoding, delimiter), 200))
     filled = [row.cells for row in rows if row.cells]
-    guess = guess_columns(columns, filled, modality)
+    guess = guess_columns(columns, filled, modality, task.columns)
     if not filled and not rows:
         raise ImportRefused("The file has a first line with names, and no rows below it.", "file")
     mapping = {"kind": kind, "encoding": encoding, "delimiter": delimiter}
@@ -111,20 +120,31 @@ def _table(file, name: str, modality: str, given: dict) -> Preview:
         mapping["columns"] = []
     if len(columns) == 1 and kind == "csv" and modality == Modality.TABLE:
         notes.append(f"Only one column was found with the {DELIMITERS.get(delimiter, 'delimiter')} as delimiter: is that right?")
-    labels = [label for cells in filled if (label := (cells.get(mapping["label_column"]) or "").strip())]
-    if warning := many_labels(len(set(labels)), len(labels)):
+    labeled, labels = _names(task, [cells.get(mapping["label_column"]) or "" for cells in filled])
+    if warning := many_labels(len(labels), labeled):
         notes.append(f"{warning} (The first {len(rows)} rows were counted.)")
     shown = [{"line": r.line, "cells": r.cells, "problem": r.problem} for r in rows if r.cells or r.problem][:ROWS]
     return Preview(modality, mapping, columns, shown, notes, sure)
 
 
-def _pictures(dataset: Dataset, given: dict) -> Preview:
+def _names(task: TaskType, cells: list[str]) -> tuple[int, set[str]]:
+    """(how many of these cells have a value, the names in them); what is wrong with a cell, the import will say."""
+    labeled, names = 0, set()
+    for cell in cells:
+        with suppress(InvalidValue):
+            if (raw := task.read_cell(cell.strip())) is not None:
+                labeled += 1
+                names.update(task.names_in(raw))
+    return labeled, names
+
+
+def _pictures(dataset: Dataset, given: dict, task: TaskType) -> Preview:
     mapping = {"kind": "images", "folder_labels": bool(given.get("folder_labels")), "label_column": "", "key_column": ""}
     found = Preview(Modality.IMAGE, mapping)
     pictures = _picture_names(dataset)
     found.n_pictures = len(pictures)
     found.folders = sorted({PurePosixPath(name).parent.name for name in pictures} - {""})[:200]
-    _read_label_columns(dataset, found, given)
+    _read_label_columns(dataset, found, given, task)
     labels = {}
     if found.columns and found.mapping["label_column"] in ["", *found.columns]:
         table = read_labels(dataset, found.mapping)
@@ -146,12 +166,12 @@ def _picture_names(dataset: Dataset) -> list[str]:
     return names
 
 
-def _read_label_columns(dataset: Dataset, found: Preview, given: dict) -> None:
+def _read_label_columns(dataset: Dataset, found: Preview, given: dict, task: TaskType) -> None:
     """Which columns of the CSV of labels name the picture and its label."""
     with labels_file(dataset) as (file, name):
         if file is None:
             return
-        table = _table(file, name, Modality.TABLE, {})
+        table = _table(file, name, Modality.TABLE, {}, task)
     lower = {name.lower(): name for name in table.columns}
     file_column = next((lower[n] for n in ("file", "filename", "file_name", "image", "path", "name") if n in lower), "")
     if not file_column:

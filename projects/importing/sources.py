@@ -10,11 +10,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from projects.importing import archive as zips
-from projects.importing.check import BadRow, Plan, Record, check_storable, clean_key, clean_label, clean_text, records
+from projects.importing.check import BadRow, Plan, Record, check_storable, clean_key, clean_text, read_value, records
 from projects.importing.errors import RowError
 from projects.importing.picture_labels import read_labels
 from projects.importing.rows import Row, read_rows
 from projects.models import Dataset, Modality
+from projects.task_types import task_type
 
 
 @contextmanager
@@ -32,6 +33,7 @@ class RowSource:
 
     def __init__(self, dataset: Dataset, file) -> None:
         self.mapping, self.file = dataset.mapping, file
+        self.task = task_type(dataset.project.task)
         self.is_table = dataset.project.modality == Modality.TABLE
         self.stem = f"{PurePosixPath(dataset.name).stem[:180]}-{dataset.pk}"
 
@@ -42,7 +44,6 @@ class RowSource:
     def _record(self, row: Row) -> Record:
         cells, m = row.cells, self.mapping
         key = clean_key(cells.get(m["key_column"]) or "", m["key_column"]) if m["key_column"] else f"{self.stem}:{row.line}"
-        label = clean_label(cells.get(m["label_column"]) or "", m["label_column"]) if m["label_column"] else ""
         used = {m["text_column"], m["label_column"], m["key_column"]}
         if self.is_table:
             for column in m["columns"]:
@@ -51,11 +52,15 @@ class RowSource:
             used |= set(m["columns"])
         else:
             content = clean_text(cells.get(m["text_column"]) or "", m["text_column"])
+        known, labels = "", []
+        if column := m["label_column"]:
+            empty = bool(m.get("empty_is_none"))
+            known, labels = read_value(self.task, cells.get(column) or "", column, content, empty_is_none=empty)
         metadata = {name: value for name, value in cells.items() if name not in used and value}
         for name, value in metadata.items():
             check_storable(name, "name of a column")
             check_storable(value, name)
-        return Record(row.line, key, content, label, metadata)
+        return Record(row.line, key, content, known, metadata, labels)
 
 
 class PictureSource:
@@ -63,6 +68,7 @@ class PictureSource:
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
+        self.task = task_type(dataset.project.task)
         self.folder = f"images/{dataset.project_id}/{dataset.pk}"
 
     def stream(self, plan: Plan, tick) -> Iterator[Record]:
@@ -89,11 +95,14 @@ class PictureSource:
         if not label and self.dataset.mapping.get("folder_labels"):
             label = PurePosixPath(name).parent.name
         try:
-            key, label, picture = clean_key(name, "file"), clean_label(label, "label"), read()
+            key = clean_key(name, "file")
+            empty = bool(self.dataset.mapping.get("empty_is_none"))
+            value, names = read_value(self.task, label, "label", "", empty_is_none=empty)
+            picture = read()
         except (zips.BadPicture, BadRow) as error:
             plan.leave_out(RowError(place, name, "file", error.args[-1]))
             return
-        yield Record(place, key, self._store(picture), label, {"width": picture.width, "height": picture.height})
+        yield Record(place, key, self._store(picture), value, {"width": picture.width, "height": picture.height}, names)
 
     def _store(self, picture: zips.Picture) -> str:
         """Its path. What a worker that was killed in the middle of writing has left there is written again."""

@@ -8,7 +8,7 @@ from typing import IO
 from projects.importing.check import Record
 
 _CHUNK = 5000
-Passed = tuple[str, str, str, str]  # key, content, label, metadata as JSON
+Passed = tuple[str, str, str, str]  # key, content, value and metadata as JSON
 
 
 class Spool:
@@ -21,7 +21,7 @@ class Spool:
 
     def add(self, record: Record) -> None:
         metadata = json.dumps(record.metadata, ensure_ascii=False) if record.metadata else "{}"
-        self._chunk.append((record.key, record.content, record.label, metadata))
+        self._chunk.append((record.key, record.content, record.value, metadata))
         self.rows += 1
         if len(self._chunk) == _CHUNK:
             self._flush()

@@ -1,0 +1,21 @@
+"""What kinds of answer a project can ask for. One class per task type; nothing else in the code asks "which task is this?"."""
+
+from projects.task_types.base import InvalidValue, TaskType
+from projects.task_types.multiple import MultipleLabels
+from projects.task_types.single import SingleLabel
+
+__all__ = ["InvalidValue", "MultipleLabels", "SingleLabel", "TaskType", "task_choices", "task_type"]
+
+_TASK_TYPES: dict[str, TaskType] = {task.name: task for task in (SingleLabel(), MultipleLabels())}
+
+
+def task_type(name: str) -> TaskType:
+    """The task type of that name; KeyError names the ones that exist."""
+    try:
+        return _TASK_TYPES[name]
+    except KeyError:
+        raise KeyError(f"No task type {name!r}; there are: {', '.join(_TASK_TYPES)}.") from None
+
+
+def task_choices() -> list[tuple[str, str]]:
+    return [(task.name, task.title) for task in _TASK_TYPES.values()]
