@@ -89,6 +89,12 @@ def predict(model: Any, X: Matrix, positions: np.ndarray | None, n_classes: int)
     return proba
 
 
+def looks_at_predictions(settings: dict[str, Any]) -> bool:
+    """Whether this strategy may look at the predictions of the pool; a plug-in may, whatever it says that it needs."""
+    cls = strategies.get(settings["name"])
+    return not is_built_in(cls) or "proba" in cls.needs
+
+
 def select(
     settings: dict[str, Any],
     context: Context,

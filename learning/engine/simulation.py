@@ -83,7 +83,7 @@ class Simulation:
         return len(self.labeled) >= min(self.max_labels, len(self.pool))
 
     def step(self, on_phase: OnPhase | None = None) -> dict[str, Any]:
-        """One round: train, predict, evaluate, select.
+        """One round: train, predict, evaluate, select. The pool is predicted where the strategy looks at it.
 
         Returns number, n_labeled, n_pool, metrics, asked (positions, in order; empty in the last round), the classes' counts
         among the labels (C,), seconds per step.
@@ -97,7 +97,10 @@ class Simulation:
         clock = {"fit": 0.0, "predict": 0.0, "select": 0.0}
         model = proba = None
         metrics: dict[str, Any] = {}
-        if np.count_nonzero(counts) >= 2:
+        has_model = np.count_nonzero(counts) >= 2
+        size = min(self.batch_size, self.max_labels - len(self.labeled), len(candidates))
+        settings = strategy_now(self.strategy, self.warm_up, counts, has_model)
+        if has_model:
             say("training")
             random_state = integer_seed(self.seed, "learner", *self.split, self.number)
             model, self.state = loop.fit_warm(
@@ -105,14 +108,14 @@ class Simulation:
             )
             clock["fit"] = time.perf_counter() - begun
             say("predicting")
-            proba = loop.predict(model, self.X, candidates, self.n_classes)
+            if size > 0 and loop.looks_at_predictions(settings):
+                proba = loop.predict(model, self.X, candidates, self.n_classes)
             tested = loop.predict(model, self.X, self.test, self.n_classes)
             truth = self.y[self.test]
             metrics, _ = evaluate(truth, tested, self.n_classes, intervals=self.intervals, only=self.metrics)
             clock["predict"] = time.perf_counter() - begun - clock["fit"]
-        size = min(self.batch_size, self.max_labels - len(self.labeled))
         asked = np.empty(0, dtype=np.int64)
-        if size > 0 and len(candidates):
+        if size > 0:
             say("selecting")
             chosen = time.perf_counter()
             context = Context(
@@ -128,7 +131,6 @@ class Simulation:
                 cache=self._cache,
                 rng=generator(self.seed, "select", *self.who, *self.split, self.number),
             )
-            settings = strategy_now(self.strategy, self.warm_up, counts, model is not None)
             explore = generator(self.seed, "explore", *self.who, *self.split, self.number)
             asked = loop.select(settings, context, size, exploration=self.exploration, rng=explore).positions
             clock["select"] = time.perf_counter() - chosen
