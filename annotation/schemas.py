@@ -104,7 +104,7 @@ class TrainingAnswerSerializer(s.Serializer):
     part = s.CharField(allow_null=True, help_text="training (the right answer is told) or qualification (it is not)")
     item = s.IntegerField(allow_null=True)
     right = s.BooleanField(allow_null=True)
-    answer = s.JSONField(allow_null=True, help_text="The right one.")
+    answer = s.CharField(allow_null=True, help_text="The right one, in words.")
     explanation = s.CharField()
     result = TrainingResultSerializer(allow_null=True, help_text="At the end of a part.")
 

@@ -141,11 +141,9 @@ def next_items(user: User, project: Project, count: int) -> list[tuple[Item, dic
 
 
 def _about(where: Standing, n: int) -> dict:
-    again = f", try {where.attempt} of {where.settings.tries}" if where.attempt > 1 else ""
-    if where.part == SHOWN:
-        why = f"Training{again}, item {n} of {where.of}: the right answer is shown after yours."
-    else:
-        why = f"Test{again}, item {n} of {where.of}: {where.settings.needed(where.of)} must be right."
+    number = f"{f'Try {where.attempt} of {where.settings.tries}, item' if where.attempt > 1 else 'Item'} {n} of {where.of}"
+    needed = where.settings.needed(where.of)
+    why = f"{number}: the right answer is shown after yours." if where.part == SHOWN else f"{number}: {needed} must be right."
     return {"purpose": where.part, "why": why, "training": {"part": where.part, "n": n, "of": where.of}}
 
 

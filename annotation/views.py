@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
+from annotation import training
 from annotation.models import Annotation, Query
 from annotation.preferences import ACTIONS, PreferenceRefused, change_preferences, preferences_of
 from annotation.queue import LEASE
@@ -45,9 +46,10 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
         "keys": preferences["keys"],
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,
-        "badges": {purpose.value: words for purpose, words in BADGES.items()},
+        "badges": {purpose.value: words for purpose, words in BADGES.items()} | training.BADGES,
     }
     context = {"project": project, "labels": labels, "task": task, "many": many, "setup": setup}
+    context["before_work"] = training.introduction(request.user, project)
     context["left_handed"] = preferences["left_handed"]
     context["guidelines_changed"] = newest is not None and _seen(request.user.pk, project) not in (None, newest)
     return render(request, "annotation/label.html", context)

@@ -57,7 +57,7 @@ def person(course, annotator, api):
 def test_a_new_person_learns_with_the_right_answers_then_is_tested_without_and_then_works(course, annotator, person):
     first = person.next()
     assert [row["purpose"] for row in first] == ["training"] * 3
-    assert first[0]["why"] == "Training, item 1 of 3: the right answer is shown after yours."
+    assert first[0]["why"] == "Item 1 of 3: the right answer is shown after yours."
     Verdict.objects.filter(item=first[0]["item"]).update(comment="It is pink.")
     said = person.send(first[0]["item"], "spam").json()
     assert (said["outcome"], said["training"]["right"], said["training"]["answer"]) == ("training", False, "ham")
@@ -95,7 +95,7 @@ def test_who_fails_tries_again_with_other_items_and_after_the_last_try_a_manager
     person.answer("ham", "ham", "ham")
     second = [row["item"] for row in person.next()]
     assert len(set(second) - first) == 2  # all that there are: 6 of gold
-    assert "try 2 of 2" in person.next()[0]["why"]
+    assert "Try 2 of 2" in person.next()[0]["why"]
     told = person.answer("spam", "spam", "ham", "ham")
     assert told["result"]["tries_left"] == 0
     assert person.next() == []
@@ -103,7 +103,7 @@ def test_who_fails_tries_again_with_other_items_and_after_the_last_try_a_manager
     url = f"{person.url}training/"
     assert api(manager).get(url).json()[0]["state"] == "try 2 of 2: 2 of 4 right"
     api(manager).post(url, {"user": "annotator", "qualified": False}, format="json")
-    assert person.next()[0]["why"].startswith("Training, item 1 of 3")
+    assert person.next()[0]["why"].startswith("Item 1 of 3")
     api(manager).post(url, {"user": "annotator", "qualified": True}, format="json")
     assert {row["purpose"] for row in person.next()} == {"query"}
 

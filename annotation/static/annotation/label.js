@@ -7,6 +7,7 @@ import { Outbox, newToken } from "./outbox.js";
 import { loadPanel } from "./panel.js";
 import { showProgress, showReason, showSaved } from "./status.js";
 import { Timer } from "./timer.js";
+import { Lesson } from "./training.js";
 
 const setup = JSON.parse(document.getElementById("setup").textContent);
 const panel = await loadPanel();
@@ -48,12 +49,19 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
     if (answer.outcome === "extra") announce(answer.message);
     if (entry.kind === "answer") take(answer.next ?? []);
   },
-  onChange: () => showSaved(outbox, setup),
+    if (answer.training) lesson.tell(answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
+  onChange() {
+    showSaved(outbox, setup);
+    if (lesson.token && outbox.refused.some((entry) => entry.token === lesson.token)) lesson.refused();
+  },
 });
 outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
 panel.onAnswer((value) => answer(value));
 
 function announce(text, seen = "") {
+const spokenValue = (value) => panel.spoken?.(value) ?? String(value);
+/* After a lesson: the next item, in the place of the one that it was about. */
+const lesson = new Lesson({ onGo() { if (!current || done.has(current.item)) { leave(); show(ahead.shift() ?? null); } else show(current); } });
   $("live").textContent = text;
   $("said").textContent = $("said").title = seen;
 }
@@ -72,6 +80,7 @@ function show(item, before = null) {
   $("item").hidden = $("answer").hidden = !item;
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
+  if (item && $("training-note")) $("training-note").hidden = !item.training;
   $("item-content").replaceChildren(render(item));
   $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
   $("why").textContent = item.why;
@@ -86,19 +95,23 @@ function show(item, before = null) {
 }
 
 function answer(value, { skipped = false, reason = "" } = {}) {
-  if (!current) return;
+  if (!current || lesson.open) return;
   const comment = [reason, $("comment").value.trim()].filter(Boolean).join(". ");
   const token = newToken();
   const flagged = $("flag").getAttribute("aria-pressed") === "true";
   const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user, guidelines: setup.guidelines };
   if (!skipped) body.value = value;
-  history.push({ token, item: current, value, flagged, comment, skipped });
+  if (!current.training) history.push({ token, item: current, value, flagged, comment, skipped });
   if (history.length > KEEP_HISTORY) history.shift();
   done.add(current.item);
   const next = away ? away.item : ahead.shift() ?? null;
   leave();
   show(next); // first the eye, then the wire
   outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
+  if (lesson.holds(current)) {
+    lesson.wait(token);
+    return outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
+  }
   announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
 }
 
@@ -113,7 +126,7 @@ const undo = () => { undoing = undoing.then(undoOne).catch(() => announce("Undo 
 
 async function undoOne() {
   const last = history.pop();
-  if (!last) return undoOnServer();
+  if (!last) return current?.training ? tell("In the training an answer stands.") : undoOnServer();
   done.delete(last.item.item);
   if (!outbox.cancel(last.token)) {
     outbox.add({ kind: "undo", token: last.token, url: setup.urls.undo, body: { token: last.token, user: setup.user } });
