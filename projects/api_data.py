@@ -52,8 +52,8 @@ def _item(project: Project, line: ItemLine, request: Request) -> dict:
         "image_url": reverse("api-item-image", args=[project.pk, item.pk], request=request) if is_image else None,
         "metadata": item.metadata,
         "dataset": item.dataset_id,
-        "imported_label": line.imported or None,
-        "verdict": line.verdict or None,
+        "imported_label": line.imported_raw,
+        "verdict": line.verdict_raw,
         "verdict_source": line.source or None,
         "verdict_probability": line.probability,
         "n_annotations": line.n_annotations,
@@ -124,7 +124,7 @@ class ItemViewSet(viewsets.GenericViewSet):
         item = get_object_or_404(project.items, pk=item_id)
         answers = [
             {
-                "annotator": row.person, "label": row.text or None, "skipped": row.skipped, "flagged": row.flagged,
+                "annotator": row.person, "label": row.raw, "skipped": row.skipped, "flagged": row.flagged,
                 "comment": row.comment, "seconds": row.seconds, "current": row.current and row.withdrawn_at is None,
                 "at": row.created_at.isoformat(),
             }

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -35,8 +35,9 @@ COLUMNS = {
     "image_url": "Pictures only: where a member can load it.",
     "metadata": "What else the file said of the item, as JSON.",
     "dataset": "The file that it was imported from.",
-    "imported_label": "The label that the file gave, if it gave one.",
-    "verdict": "The label that the project holds true now; empty where there is none.",
+    "imported_label": "The label that the file gave, if it gave one; in the form of the verdict.",
+    "verdict": "The label that the project holds true now; empty where there is none. Several labels: joined by |, and | alone "
+    "is none of them (JSON lines: a list). Spans: a list of {start, end, label} in code points (JSON lines: with their text).",
     "verdict_source": "Where from: imported, people, adjudicated (settled by a reviewer) or model.",
     "verdict_probability": "How sure the model was, where the label is the model's.",
     "verdict_at": "Since when, in ISO 8601, UTC.",
@@ -86,7 +87,7 @@ def export(
     items = project.items.all() if items is None else items
     table = table_columns(items) if project.modality == Modality.TABLE and format != "jsonl" else {}
     columns = _columns(project, table, run is not None, flat=format != "jsonl")
-    chunks = _chunks(project, items, run, extra or {}, base_url)
+    chunks = _chunks(project, items, run, extra or {}, base_url, flat=format != "jsonl")
     if format == "jsonl":
         return _jsonl(chunks)
     rows = (_flat(chunk, table, columns) for chunk in chunks)
@@ -156,11 +157,16 @@ def _columns(project: Project, table: dict[str, str], with_run: bool, *, flat: b
     return columns | {name: kinds.get(name, "string") for name in own}
 
 
-def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_url: str) -> Iterator[list[dict]]:
+def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_url: str, *, flat: bool) -> Iterator[list[dict]]:
     names = dict(project.labels.values_list("pk", "name"))
     datasets = dict(project.datasets.values_list("pk", "name"))
     trial = run.trials.order_by("pk").first() if run is not None else None
-    display = task_type(project.task).display
+    task = task_type(project.task)
+
+    def written(value: Any, content: str) -> Any:
+        """As the format writes it; None for none."""
+        return (task.cell(value, names) or None) if flat else task.raw(value, names, content)
+
     found = items.order_by("pk").values_list("pk", "key", "content", "metadata", "dataset_id", "known")
     # The address of one picture is that of another with the id exchanged; reverse() per row would cost more than the rest.
     before, after = (base_url + reverse("item-image", args=[project.pk, 987654321])).split("987654321")
@@ -170,7 +176,8 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
         first, last = chunk[0][0], chunk[-1][0]
         span = {"item_id__gte": first, "item_id__lte": last}
         verdicts = _verdicts(project, span)
-        answers = _answers(project, span, names, display, people)
+        contents = {row[0]: row[2] for row in chunk}
+        answers = _answers(project, span, lambda pk, value, of=contents: task.raw(value, names, of.get(pk, "")), people)
         asked = _asked(trial, span) if trial else {}
         rows = []
         for pk, key, content, metadata, dataset_id, known in chunk:
@@ -184,8 +191,8 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
             row |= {
                 "metadata": metadata,
                 "dataset": datasets.get(dataset_id, ""),
-                "imported_label": display(known, names) or None,
-                "verdict": display(value, names) or None,
+                "imported_label": written(known, content),
+                "verdict": written(value, content),
                 "verdict_source": source,
                 "verdict_probability": _rounded(probability),
                 "verdict_at": at,
@@ -196,7 +203,7 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
                 row |= dict(zip(RUN_COLUMNS, asked.get(pk, (None,) * 5), strict=False))
                 model = extra.get(pk) or {}
                 row["split"] = model.get("split")
-                row["prediction"] = display(model.get("prediction"), names) or None
+                row["prediction"] = written(model.get("prediction"), content)
                 row["prediction_probability"] = _rounded(model.get("prediction_probability"))
             rows.append(row)
         yield rows
@@ -207,9 +214,7 @@ def _verdicts(project: Project, span: dict) -> dict[int, tuple]:
     return {row[0]: row[1:] for row in rows.values_list("item_id", "value", "source", "probability", "created_at")}
 
 
-def _answers(
-    project: Project, span: dict, names: Mapping[int, str], display, people: dict[int, str]
-) -> dict[int, list[dict]]:
+def _answers(project: Project, span: dict, raw: Callable[[int, Any], Any], people: dict[int, str]) -> dict[int, list[dict]]:
     """By item; `people` is added to: whoever is met is looked up once."""
     fields = ("item_id", "user_id", "value", "skipped", "flagged", "comment", "seconds", "created_at")
     found: dict[int, list[dict]] = defaultdict(list)
@@ -220,7 +225,7 @@ def _answers(
     for item_id, user, value, skipped, flagged, comment, seconds, at in rows:
         found[item_id].append(
             {
-                "annotator": people[user], "label": display(value, names) or None, "skipped": skipped, "flagged": flagged,
+                "annotator": people[user], "label": raw(item_id, value), "skipped": skipped, "flagged": flagged,
                 "comment": comment, "seconds": seconds, "at": at.isoformat(),
             }
         )  # fmt: skip

@@ -5,12 +5,12 @@ import string
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from projects.errors import WrongState
 from projects.models import Label, Project
-from projects.task_types import task_type
+from projects.task_types import TaskType, task_type
 
 # Ten colours that stay apart for colour-blind eyes (after Okabe and Ito 2008, and Tol 2021); then they repeat, and the name
 # and the key, which are always printed, tell the labels apart.
@@ -21,6 +21,10 @@ HOTKEYS = "1234567890" + string.ascii_lowercase
 PAGE_LETTERS = "zsfce"
 # No part of a name, which is one line. (C0 and C1 controls, line and paragraph separator; joiners are spelling, and may stay.)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+# Where a project keeps values, and the field.
+_VALUES = (("items", "known"), ("annotations", "value"), ("verdicts", "value"), ("golds", "value"))
+_CHUNK = 500
 
 
 def ensure_labels(project: Project, names: Iterable[str]) -> dict[str, int]:
@@ -99,14 +103,11 @@ def change_label(
 
 
 def used_labels(project: Project) -> set[int]:
-    """The ids that some imported value, answer, verdict (older ones too) or run names."""
+    """The ids that some imported value, answer, verdict (older ones too), gold or run names."""
     task = task_type(project.task)
     found: set[int] = set()
-    for relation, field in (("items", "known"), ("annotations", "value"), ("verdicts", "value")):
-        rows = getattr(project, relation).exclude(**{f"{field}__isnull": True}).order_by()
-        for value in rows.values_list(field, flat=True).distinct():
-            if value is not None:
-                found.update(task.labels_of(value))
+    for relation, field in _VALUES:
+        found.update(task.count(getattr(project, relation).all(), field))
     for classes in project.runs.values_list("classes", flat=True):
         found.update(classes)
     return found
@@ -149,19 +150,28 @@ def merge_label(label: Label, into: Label) -> int:
         raise WrongState(f"Run {busy[0]} is learning these labels: stop it first, then merge them.")
     task = task_type(project.task)
     changed = 0
-    for relation, field in (("items", "known"), ("annotations", "value"), ("verdicts", "value")):
-        rows = getattr(project, relation).order_by()
-        values = [v for v in rows.values_list(field, flat=True).distinct() if v is not None and label.pk in task.labels_of(v)]
-        for value in values:
-            same = rows.filter(**{field: value})
-            if relation == "verdicts":
-                changed += same.filter(current=True).count()
-            same.update(**{field: task.replaced(value, label.pk, into.pk)})
+    for relation, field in _VALUES:
+        named = getattr(project, relation).order_by().filter(**task.naming(label.pk, field))
+        if relation == "verdicts":
+            changed = named.filter(current=True).count()
+        _replace(task, named, field, label.pk, into.pk)
     if any(label.pk in classes for classes in project.runs.values_list("classes", flat=True)):
         retire_label(label)
     else:
         label.delete()
     return changed
+
+
+def _replace(task: TaskType, named: QuerySet, field: str, old: int, new: int) -> None:
+    """One label in the place of another in rows that name it."""
+    if task.few_values:
+        for value in list(named.values_list(field, flat=True).distinct()):
+            named.filter(**{field: value}).update(**{field: task.replaced(value, old, new)})
+        return
+    while rows := list(named.only("pk", field)[:_CHUNK]):
+        for row in rows:
+            setattr(row, field, task.replaced(getattr(row, field), old, new))
+        named.model.objects.bulk_update(rows, [field])
 
 
 def _take_turns(project: Project) -> None:
@@ -176,6 +186,8 @@ def _clean_name(project: Project, name: str, but: Label | None = None) -> str:
         raise LabelRefused(f"A label has at most 200 characters; this one has {len(name)}.", "name")
     if CONTROL.search(name):
         raise LabelRefused("The name of a label is one line, without control characters.", "name")
+    if problem := task_type(project.task).name_problem(name):
+        raise LabelRefused(problem, "name")
     if project.labels.filter(name=name).exclude(pk=but.pk if but else None).exists():
         raise LabelRefused(f"There is a label {name!r} already.", "name")
     return name

@@ -5,7 +5,7 @@ from rest_framework import serializers
 from projects.consensus_rules import rule_choices
 from projects.forms import TEAM_FIELDS
 from projects.models import Dataset, Label, Membership, Project, Role
-from projects.task_types import task_choices
+from projects.task_types import VALUE_HELP, task_choices
 from projects.training_settings import TrainingRefused, check_training
 
 
@@ -139,7 +139,7 @@ class MergedSerializer(serializers.Serializer):
 
 class AnswerSerializer(serializers.Serializer):
     annotator = serializers.CharField()
-    label = serializers.CharField(allow_null=True)
+    label = serializers.JSONField(allow_null=True, help_text=VALUE_HELP)
     skipped = serializers.BooleanField()
     flagged = serializers.BooleanField()
     comment = serializers.CharField()
@@ -157,8 +157,8 @@ class ItemSerializer(serializers.Serializer):
     image_url = serializers.CharField(allow_null=True)
     metadata = serializers.JSONField()
     dataset = serializers.IntegerField()
-    imported_label = serializers.CharField(allow_null=True)
-    verdict = serializers.CharField(allow_null=True)
+    imported_label = serializers.JSONField(allow_null=True, help_text=VALUE_HELP)
+    verdict = serializers.JSONField(allow_null=True, help_text=VALUE_HELP)
     verdict_source = serializers.CharField(allow_null=True, help_text="imported, people, adjudicated or model.")
     verdict_probability = serializers.FloatField(allow_null=True)
     n_annotations = serializers.IntegerField()

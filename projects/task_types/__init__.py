@@ -4,7 +4,9 @@ from projects.task_types.base import InvalidValue, TaskType
 from projects.task_types.multiple import MultipleLabels
 from projects.task_types.single import SingleLabel
 
-__all__ = ["InvalidValue", "MultipleLabels", "SingleLabel", "TaskType", "task_choices", "task_type"]
+__all__ = ["VALUE_HELP", "InvalidValue", "MultipleLabels", "SingleLabel", "TaskType", "task_choices", "task_type"]
+
+VALUE_HELP = "By the project's task. single: the name of a label. multiple: a list of names, [] for none of them."
 
 _TASK_TYPES: dict[str, TaskType] = {task.name: task for task in (SingleLabel(), MultipleLabels())}
 

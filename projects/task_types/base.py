@@ -5,8 +5,11 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from django.db.models import QuerySet
 
 from projects.models import Modality
 
@@ -79,8 +82,12 @@ class TaskType:
         """The value with one label in the place of another, as when labels are merged."""
         raise NotImplementedError
 
-    def naming(self, label_id: int) -> dict[str, Any]:
-        """As a condition on a model's `value`: those that name this label."""
+    def naming(self, label_id: int, field: str = "value") -> dict[str, Any]:
+        """As a condition on a model's field: the rows that name this label."""
+        raise NotImplementedError
+
+    def count(self, rows: QuerySet, field: str = "value") -> Counter:
+        """{label id: how many of these rows name it}."""
         raise NotImplementedError
 
     def consensus(self, values: Sequence[Any]) -> Any:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from projects.task_types import lookups  # noqa: F401 - registers names_label
+from django.db.models import QuerySet
+
 from projects.task_types.base import InvalidValue, TaskType, from_json, label_id, label_name
+from projects.task_types.lookups import count_named
 
 NONE = "none of them"
 
@@ -67,8 +69,11 @@ class MultipleLabels(TaskType):
     def replaced(self, stored: list[int], old: int, new: int) -> list[int]:
         return sorted({new if pk == old else pk for pk in stored})
 
-    def naming(self, label_id: int) -> dict[str, Any]:
-        return {"value__names_label": label_id}
+    def naming(self, label_id: int, field: str = "value") -> dict[str, Any]:
+        return {f"{field}__names_label": label_id}
+
+    def count(self, rows: QuerySet, field: str = "value") -> Counter:
+        return count_named(rows, field)
 
     def consensus(self, values: Sequence[list[int]]) -> list[int] | None:
         """The labels that more than half of the answers have; None where half of them have one."""

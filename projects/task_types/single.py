@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import Count, QuerySet
+
 from projects.task_types.base import InvalidValue, TaskType, label_id, label_name
 
 
@@ -45,8 +47,12 @@ class SingleLabel(TaskType):
     def replaced(self, stored: int, old: int, new: int) -> int:
         return new if stored == old else stored
 
-    def naming(self, label_id: int) -> dict[str, Any]:
-        return {"value": label_id}
+    def naming(self, label_id: int, field: str = "value") -> dict[str, Any]:
+        return {field: label_id}
+
+    def count(self, rows: QuerySet, field: str = "value") -> Counter:
+        given = rows.order_by().exclude(**{f"{field}__isnull": True})
+        return Counter({value: n for value, n in given.values_list(field).annotate(n=Count("pk")) if value is not None})
 
     def consensus(self, values: Sequence[int]) -> int | None:
         """The value of most of the answers; None where two values tie for the first place, or nobody answered."""
