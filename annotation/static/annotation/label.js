@@ -47,9 +47,9 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   onSent(entry, answer) {
     if (answer.progress) showProgress(answer.progress);
     if (answer.outcome === "extra") announce(answer.message);
+    if (answer.training) lesson.tell(answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
     if (entry.kind === "answer") take(answer.next ?? []);
   },
-    if (answer.training) lesson.tell(answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
   onChange() {
     showSaved(outbox, setup);
     if (lesson.token && outbox.refused.some((entry) => entry.token === lesson.token)) lesson.refused();
@@ -57,11 +57,11 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
 });
 outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
 panel.onAnswer((value) => answer(value));
-
-function announce(text, seen = "") {
 const spokenValue = (value) => panel.spoken?.(value) ?? String(value);
 /* After a lesson: the next item, in the place of the one that it was about. */
 const lesson = new Lesson({ onGo() { if (!current || done.has(current.item)) { leave(); show(ahead.shift() ?? null); } else show(current); } });
+
+function announce(text, seen = "") {
   $("live").textContent = text;
   $("said").textContent = $("said").title = seen;
 }
@@ -78,9 +78,9 @@ function show(item, before = null) {
   current = item;
   clearTimeout(pollTimer);
   $("item").hidden = $("answer").hidden = !item;
+  if (item && $("training-note")) $("training-note").hidden = !item.training;
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
-  if (item && $("training-note")) $("training-note").hidden = !item.training;
   $("item-content").replaceChildren(render(item));
   $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
   $("why").textContent = item.why;
@@ -104,14 +104,14 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   if (!current.training) history.push({ token, item: current, value, flagged, comment, skipped });
   if (history.length > KEEP_HISTORY) history.shift();
   done.add(current.item);
-  const next = away ? away.item : ahead.shift() ?? null;
-  leave();
-  show(next); // first the eye, then the wire
-  outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
   if (lesson.holds(current)) {
     lesson.wait(token);
     return outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
   }
+  const next = away ? away.item : ahead.shift() ?? null;
+  leave();
+  show(next); // first the eye, then the wire
+  outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
   announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
 }
 
