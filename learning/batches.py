@@ -25,10 +25,9 @@ def arrived(labeled: np.ndarray, before: list[int] | None) -> dict:
     return said
 
 
-def asked(strategy: str, predicted: np.ndarray | None, size: int, n_classes: int) -> dict:
-    """The batch that goes out: its strategy and size, and what the learner takes its items for, codes (b,)."""
+def asked(strategy: str, expected: np.ndarray | None, size: int) -> dict:
+    """The batch that goes out: its strategy and size, and how often the learner expects each class in it (C,)."""
     said = {"strategy": strategy, "size": size}
-    if predicted is not None:
-        counts = np.bincount(predicted, minlength=n_classes)
-        said |= {"predicted": counts.tolist(), "predicted_entropy": entropy(counts)}
+    if expected is not None:
+        said |= {"predicted": expected.tolist(), "predicted_entropy": entropy(expected)}
     return said

@@ -82,15 +82,50 @@ class Labels:
         places = np.searchsorted(self.ids, items)
         mine = places < len(self.ids)
         mine[mine] = self.ids[places[mine]] == items[mine]
-        code_of = self._code_table({value for (_, value), ours in zip(pairs, mine, strict=True) if ours})
-        codes[places[mine]] = [code_of[value] for (_, value), ours in zip(pairs, mine, strict=True) if ours]
+        codes[places[mine]] = self._numbers([value for (_, value), ours in zip(pairs, mine, strict=True) if ours])
         return codes
 
-    def _code_table(self, values: set[int]) -> dict[int, int]:
+    def _numbers(self, values: list) -> list[int]:
+        """The codes of stored values."""
+        self._add_classes(set(values))
+        code_of = {label: code for code, label in enumerate(self.classes)}
+        return [code_of[value] for value in values]
+
+    def _add_classes(self, labels: set[int]) -> None:
         """A label that was made after the start gets the next code: the earlier codes never move."""
-        new = sorted(values - set(self.classes))
-        if new:
+        if new := sorted(labels - set(self.classes)):
             self.classes += new
             self.run.classes = self.classes
             self.run.save(update_fields=["classes"])
-        return {label: code for code, label in enumerate(self.classes)}
+
+
+class LabelSets(Labels):
+    """Of items with any number of labels: a code is the place of a set of labels in `sets`, which grows while values are read.
+
+    Codes mean something within this object only; nobody keeps them.
+    """
+
+    def __init__(self, run: Run, ids: np.ndarray) -> None:
+        super().__init__(run, ids)
+        self.sets: list[tuple[int, ...]] = []
+        self._place: dict[tuple[int, ...], int] = {}
+
+    def matrix(self, codes: np.ndarray) -> np.ndarray:
+        """(l, C) boolean: which of the classes each of these codes (l,) has."""
+        used, which = np.unique(codes, return_inverse=True)
+        place = {label: code for code, label in enumerate(self.classes)}
+        found = np.zeros((len(used), len(self.classes)), dtype=bool)
+        for row, code in enumerate(used.tolist()):
+            found[row, [place[label] for label in self.sets[code]]] = True
+        return found[which]
+
+    def _numbers(self, values: list[list[int]]) -> list[int]:
+        numbers = []
+        for value in values:
+            labels = tuple(value)
+            if (code := self._place.get(labels)) is None:
+                code = self._place[labels] = len(self.sets)
+                self.sets.append(labels)
+            numbers.append(code)
+        self._add_classes({label for labels in self.sets for label in labels})
+        return numbers

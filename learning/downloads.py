@@ -146,10 +146,8 @@ class Predictions:
         place = int(np.searchsorted(self.ids, item_id))
         if place == len(self.ids) or self.ids[place] != item_id:
             return None
-        probability = float(self.probability[place])
-        return {
-            "split": str(self.split[place]), "prediction": int(self.label[place]), "prediction_probability": probability,
-        }  # fmt: skip
+        probability, value = float(self.probability[place]), self.label[place].tolist()  # a number, or a list of them
+        return {"split": str(self.split[place]), "prediction": value, "prediction_probability": probability}
 
 
 def predictions(run: Run) -> Predictions | dict:

@@ -37,24 +37,18 @@ def keep_model(loop: "Loop", X, transformer, codes: np.ndarray, labeled: np.ndar
         round_number=loop.trial.round_number,
         file=model_name,
         predictions=predictions,
-        classes=[loop.space.labels.classes[code] for code in loop.model.classes_],
+        classes=loop.targets.classes_of(loop.model, loop.space.labels),
         card=card,
     )
 
 
 def _predictions(loop: "Loop", X, labeled: np.ndarray) -> bytes:
-    """One row per item of the run: its id, split, the predicted label's id and the probability of that label."""
-    n_classes = len(loop.space.labels.classes)
-    proba = engine.predict(loop.model, X, np.arange(len(loop.space.ids)), n_classes)
-    best = proba.argmax(axis=1)
+    """One row per item of the run: its id, split, the predicted value in its stored form, and how sure it is."""
+    labels = loop.space.labels
+    stored, sure = loop.targets.predictions(labels, loop.targets.predict(loop.model, X, None, labels))
     split = np.where(~loop.space.in_pool, "test", np.where(labeled, "labeled", "pool"))
     frame = pd.DataFrame(
-        {
-            "item_id": loop.space.ids,
-            "split": split,
-            "prediction": np.asarray(loop.space.labels.classes)[best],
-            "probability": proba[np.arange(len(best)), best].astype(np.float32),
-        }
+        {"item_id": loop.space.ids, "split": split, "prediction": stored, "probability": sure.astype(np.float32)}
     )
     buffer = BytesIO()
     frame.to_parquet(buffer, index=False)

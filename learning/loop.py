@@ -23,8 +23,10 @@ from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
 from learning import arms, batches, engine, warm_states
 from learning.actions import log, tell
+from learning.metric_names import in_a_sentence
 from learning.models import Round, Run, Trial
 from learning.phases import Phase, move
+from learning.targets import targets_of
 from learning.waiting import must_wait
 from learning.workspace import Workspace
 from projects import leases
@@ -43,6 +45,7 @@ class Loop:
         self.run: Run = trial.run
         self.configuration = self.run.configuration
         self.space = Workspace(self.run, trial.fold, trial.repeat)
+        self.targets = targets_of(self.run.project)
         self.model = None
         self.timings: dict[str, float] = {}
         self._cache: dict = {}  # of the strategies, from round to round
@@ -185,37 +188,39 @@ class Loop:
         positions = np.flatnonzero(labeled)
         unlabeled = self.space.in_pool & ~labeled
         record = Round(trial=self.trial, number=number, n_labeled=len(positions), n_pool=int(unlabeled.sum()))
-        seen = np.unique(codes[positions])
         candidates = self._candidates(unlabeled)
-        counts = np.bincount(codes[positions], minlength=len(self.space.labels.classes))
+        counts = self.targets.counts(self.space.labels, codes[positions])
         earlier = self._earlier_rounds[-1] if self._earlier_rounds else None
         record.batch = batches.arrived(counts, earlier.batch.get("labeled") if earlier else None)
         record.elapsed = (timezone.now() - self.run.started_at).total_seconds()
         proba = None
-        if len(seen) >= 2:
+        if self.targets.is_learnable(self.space.labels, codes[positions]):
             proba = self._learn(record, X, codes, positions, candidates)
         else:
             self.model = None
         record.timings = self.timings
-        reason = self._check_stop(record, seen, candidates)
+        reason = self._check_stop(record, candidates)
         if reason or last:
             self._commit_round(record, [], codes, reason or "")
             if reason:
                 self._finish(reason)
             return reason
         chosen, warm_up = self.configuration["strategy"], self.configuration["warm_up"]
-        strategy = engine.strategy_now(chosen, warm_up, counts, self.model is not None)
+        strategy = engine.strategy_now(chosen, warm_up, counts, self.model is not None, self.targets.strategies)
         with self._timed(Phase.SELECTING, self._missing_text(strategy, counts)):
-            asks = self._select(number, strategy, codes, positions, candidates, proba)
+            asks, expected = self._select(number, strategy, codes, positions, candidates, proba)
         self.timings["other"] = time.perf_counter() - begun - sum(self.timings.values())
-        record.batch |= self._describe_batch(strategy["name"], asks) | {"candidates": len(candidates)}
+        size = sum(ask.in_batch for _, ask in asks)
+        record.batch |= batches.asked(strategy["name"], expected, size) | {"candidates": len(candidates)}
         self._commit_round(record, asks, codes)
         self._compare_arms(record, codes, labeled)
         return None
 
     def _compare_arms(self, record: Round, codes: np.ndarray, labeled: np.ndarray) -> None:
         """Beside a ranking that people have already. If it is lost with a worker, the next one comes a few rounds later."""
-        if not arms.due(self.trial, record) or (found := arms.compare(self.trial, self.space, codes, labeled)) is None:
+        if not self.targets.compares_arms or not arms.due(self.trial, record):
+            return
+        if (found := arms.compare(self.trial, self.space, codes, labeled)) is None:
             return
         record.batch |= {"arms": found}
         with self._commit():
@@ -223,21 +228,20 @@ class Loop:
 
     def _learn(self, record: Round, X, codes: np.ndarray, positions: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Fit and evaluate; the probabilities of the candidates, (n_candidates, n_classes)."""
-        n_classes = len(self.space.labels.classes)
+        labels = self.space.labels
         seed = engine.integer_seed(self.space.seed, "learner", self.trial.fold, self.trial.repeat, record.number)
         with self._timed(Phase.TRAINING, f"round {record.number}: {len(positions)} labels"):
             learner, state = self.configuration["learner"], self._warm_state
-            self.model, self._warm_state = engine.fit_warm(learner, X, positions, codes[positions], n_classes, seed, state)
+            self.model, self._warm_state = self.targets.fit(learner, X, positions, labels, codes[positions], seed, state)
         test = self.space.test[codes[self.space.test] >= 0]
         with self._timed(Phase.PREDICTING, f"{len(candidates) + len(test)} items"):
-            proba = engine.predict(self.model, X, candidates, n_classes)
-            tested = engine.predict(self.model, X, test, n_classes)
-            record.signals = self._measure(proba, candidates, n_classes)
+            proba = self.targets.predict(self.model, X, candidates, labels)
+            tested = self.targets.predict(self.model, X, test, labels)
+            record.signals = self._measure(proba, candidates)
         with self._timed(Phase.EVALUATING):
             record.n_test = len(test)
             if len(test):
-                record.metrics, confusion = engine.evaluate(codes[test], tested, n_classes)
-                record.confusion = confusion.tolist()
+                record.metrics, record.confusion = self.targets.evaluate(labels, codes[test], tested)
         return proba
 
     @cached_property
@@ -251,17 +255,14 @@ class Loop:
         rng = engine.generator(self.space.seed, "stop set", self.trial.fold, self.trial.repeat)
         return engine.draw_stop_set(np.flatnonzero(self.space.in_pool), rng=rng)
 
-    def _measure(self, proba: np.ndarray, candidates: np.ndarray, n_classes: int) -> dict:
+    def _measure(self, proba: np.ndarray, candidates: np.ndarray) -> dict:
         """The signals of this round, and the predictions that the next one will be compared with."""
-        stop_set = self._stop_set
-        predicted = engine.predict(self.model, self.space.X, stop_set, n_classes).argmax(axis=1)
+        sample = self.targets.predict(self.model, self.space.X, self._stop_set, self.space.labels)
         before = self._earlier_rounds[-1].signals.get("predictions") if self._earlier_rounds else None
         decision = None
         if any(criterion["name"] == "margin_exhaustion" for criterion in self.configuration["stop"]):
             decision = engine.decision_values(self.model, self.space.X, candidates)
-        previous = engine.unpack(before) if before else None
-        measured = engine.measure(predicted, previous, proba, decision, n_classes)
-        return measured | {"predictions": engine.pack(predicted)}
+        return self.targets.signals(sample, before, proba, decision, self.space.labels)
 
     def _candidates(self, unlabeled: np.ndarray) -> np.ndarray:
         """Positions that may be asked: not labelled, not answered or given up, not on somebody's screen."""
@@ -282,8 +283,11 @@ class Loop:
         leased = held.filter(state=Assignment.State.LEASED, leased_until__gt=now)
         return self.space.positions_of(leased | held.filter(state=Assignment.State.SUBMITTED))
 
-    def _select(self, number: int, strategy: dict, codes, positions, candidates, proba) -> list[tuple[int, Ask]]:
-        """The batch, and in continuous mode the ranking beyond it, each with why it is asked."""
+    def _select(
+        self, number: int, strategy: dict, codes, positions, candidates, proba
+    ) -> tuple[list[tuple[int, Ask]], np.ndarray | None]:
+        """The batch, and in continuous mode the ranking beyond it, each with why it is asked; and how often the model expects
+        each class in the batch."""
         # A budget is never overspent: what is asked at once, the ranking beyond the batch too, fits into what is left of it.
         left = self._budget_left(len(positions))
         batch_size = min(self.trial.batch_size, left)
@@ -293,7 +297,7 @@ class Loop:
         context = engine.Context(
             X=self.space.X,
             labeled=positions,
-            y=codes[positions],
+            y=self.targets.values(self.space.labels, codes[positions]),
             candidates=candidates,
             pending=self._pending,
             proba=proba,
@@ -311,10 +315,13 @@ class Loop:
             exploration=self.configuration["exploration"],
             rng=engine.generator(self.space.seed, "explore", self.trial.fold, self.trial.repeat, number),
             beyond=beyond,
+            registry=self.targets.strategies,
         )
-        predicted = None
+        predicted, expected = None, None
         if proba is not None:
-            predicted = proba[np.searchsorted(candidates, selection.positions)].argmax(axis=1).tolist()
+            said = proba[np.searchsorted(candidates, selection.positions)]
+            predicted = self.targets.predicted_labels(self.space.labels, said)
+            expected = self.targets.predicted_counts(said[:batch_size])
         asks = []
         for i, position in enumerate(selection.positions.tolist()):
             random = bool(selection.is_random[i])
@@ -327,10 +334,10 @@ class Loop:
                 score=score if score is None or math.isfinite(score) else None,
                 probability=None if selection.probability is None else _finite(selection.probability[i]),
                 in_batch=i < batch_size,
-                prediction=None if predicted is None else self.space.labels.classes[predicted[i]],
+                prediction=None if predicted is None else predicted[i],
             )
             asks.append((position, ask))
-        return asks
+        return asks, expected
 
     def _room(self) -> int:
         """How far the ranking goes beyond the batch, so that nobody finds it empty before the next one is there: what the team
@@ -349,14 +356,7 @@ class Loop:
         asked = len(self._pending)
         return max(1, min(budgets) - n_labeled - asked) if budgets else len(self.space.ids)
 
-    def _describe_batch(self, strategy: str, asks: list[tuple[int, Ask]]) -> dict:
-        """What the batch looks like to the learner."""
-        batch = [ask for _, ask in asks if ask.in_batch]
-        code_of = {label: code for code, label in enumerate(self.space.labels.classes)}
-        known = [code_of[ask.prediction] for ask in batch if ask.prediction is not None]
-        return batches.asked(strategy, np.array(known) if known else None, len(batch), len(code_of))
-
-    def _check_stop(self, record: Round, seen: np.ndarray, candidates: np.ndarray) -> str | None:
+    def _check_stop(self, record: Round, candidates: np.ndarray) -> str | None:
         history = [_as_history(row) for row in [*self._earlier_rounds, record]]
         verdicts, reason, record.advice = engine.check_stop(
             self.configuration["stop"],
@@ -383,7 +383,7 @@ class Loop:
         missing = [names.get(self.space.labels.classes[code], "?") for code in np.flatnonzero(counts < wanted)]
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         lack = "no label yet" if wanted == 1 else f"fewer than {wanted} labels"
-        how = engine.strategies.get(strategy["name"]).label
+        how = self.targets.strategies.get(strategy["name"]).label
         return f"{how} asks meanwhile: {lack} of {shown}."
 
     # --- Writing
@@ -409,7 +409,7 @@ class Loop:
             progress = {"round_number": record.number, "n_labeled": record.n_labeled, "trained_at": self.trained_at}
             Trial.objects.filter(pk=self.trial.pk).update(**progress)
             warm_states.save(self.trial, record.number, state)
-            log(self.run, _round_in_words(record))
+            log(self.run, _round_in_words(record, self.targets.main_metric))
         for name, value in progress.items():
             setattr(self.trial, name, value)
         self._earlier_rounds.append(record)
@@ -441,10 +441,10 @@ class Loop:
         codes, labeled = self._read_labels()
         X, transformer = self.space.features
         positions = np.flatnonzero(labeled)
-        if self.model is None and len(np.unique(codes[positions])) >= 2:
+        if self.model is None and self.targets.is_learnable(self.space.labels, codes[positions]):
             seed = engine.integer_seed(self.space.seed, "learner", self.trial.fold, self.trial.repeat, self.trial.round_number)
-            n_classes, learner = len(self.space.labels.classes), self.configuration["learner"]
-            self.model, _ = engine.fit_warm(learner, X, positions, codes[positions], n_classes, seed, self._warm_state)
+            learner, labels = self.configuration["learner"], self.space.labels
+            self.model, _ = self.targets.fit(learner, X, positions, labels, codes[positions], seed, self._warm_state)
         kept = keep_model(self, X, transformer, codes, labeled) if self.model is not None else None
         with self._commit():
             if kept is not None:
@@ -473,11 +473,11 @@ def _as_history(row: Round) -> dict:
     }
 
 
-def _round_in_words(record: Round) -> str:
+def _round_in_words(record: Round, metric: str) -> str:
     """For the log: what the round learnt from, and how good that was."""
     words = f"Round {record.number}: {record.n_labeled} labels"
-    if accuracy := record.metrics.get("accuracy"):
-        return f"{words}, accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})."
+    if score := record.metrics.get(metric):
+        return f"{words}, {in_a_sentence(metric)} {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})."
     return f"{words}." if record.timings else f"{words}, no model yet."
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from learning import engine
 from learning.datasets import Labels, item_ids, raw_items
 from learning.models import Run
+from learning.targets import targets_of
 
 
 class Workspace:
@@ -31,7 +32,7 @@ class Workspace:
 
     @cached_property
     def labels(self) -> Labels:
-        return Labels(self.run, self.ids)
+        return targets_of(self.run.project).labels(self.run, self.ids)
 
     @cached_property
     def test(self) -> np.ndarray:

@@ -50,9 +50,14 @@ def module_source(name: str) -> str:
 
 
 def assemble(transformer: Any, model: Any, class_names: list[str]) -> Pipeline:
-    """Features and learner as one fitted pipeline whose classes are label names; in memory."""
+    """Features and learner as one fitted pipeline whose classes are label names; in memory.
+
+    Of a model of several labels per item its form as a scikit-learn estimator (see `multilabel.OneVsRest`).
+    """
     if len(set(class_names)) < len(class_names):
         raise EngineError("Two classes have the same name: the predictions of an exported model could not be told apart.")
+    if hasattr(model, "as_sklearn"):
+        return Pipeline([("features", _portable(transformer)), ("learner", model.as_sklearn(class_names))])
     model = copy.deepcopy(model)
     steps = list(model.steps) if isinstance(model, Pipeline) else [("learner", model)]
     # Outside only: what a calibrated classifier holds inside goes on counting in codes, which its parts agree on.

@@ -4,15 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from learning.engine.registry import Registry
 from learning.engine.strategies import strategies
 
 DEFAULT_WARM_UP = {"strategy": {"name": "random"}, "labels_per_class": 0}
 
 
 def strategy_now(
-    strategy: dict[str, Any], warm_up: dict[str, Any] | None, class_counts: np.ndarray, has_model: bool
+    strategy: dict[str, Any],
+    warm_up: dict[str, Any] | None,
+    class_counts: np.ndarray,
+    has_model: bool,
+    registry: Registry = strategies,
 ) -> dict[str, Any]:
-    """The settings of the strategy for the coming batch.
+    """The settings of the strategy for the coming batch, of those in `registry`.
 
     That of the warm-up until each of the classes has `labels_per_class` labels (class_counts (C,)); also where the chosen one
     needs a model and there is none, because fewer than two classes were seen. "Low budget: typical items, high budget: uncertain
@@ -20,16 +25,16 @@ def strategy_now(
     """
     warm_up = warm_up or DEFAULT_WARM_UP
     wanted = warm_up.get("labels_per_class", 0)
-    if wanted and int(np.min(class_counts, initial=wanted)) < wanted and runs_without_model(warm_up["strategy"]):
+    if wanted and int(np.min(class_counts, initial=wanted)) < wanted and runs_without_model(warm_up["strategy"], registry):
         return warm_up["strategy"]
-    if has_model or runs_without_model(strategy):
+    if has_model or runs_without_model(strategy, registry):
         return strategy
-    return warm_up["strategy"] if runs_without_model(warm_up["strategy"]) else {"name": "random"}
+    return warm_up["strategy"] if runs_without_model(warm_up["strategy"], registry) else {"name": "random"}
 
 
-def runs_without_model(strategy: dict[str, Any]) -> bool:
+def runs_without_model(strategy: dict[str, Any], registry: Registry = strategies) -> bool:
     """Whether it can choose before two classes are labelled."""
-    return not getattr(strategies.get(strategy["name"]), "needs", frozenset()) & {"proba", "model", "learner"}
+    return not getattr(registry.get(strategy["name"]), "needs", frozenset()) & {"proba", "model", "learner"}
 
 
 def missing_classes(class_counts: np.ndarray, wanted: int = 1) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from learning.engine.multilabel.learners import THRESHOLD, OneVsRest, fit, predict
 from learning.engine.multilabel.metrics import METRICS, evaluate, per_label
-from learning.engine.multilabel.selecting import runs_without_model, select
+from learning.engine.multilabel.selecting import select
 from learning.engine.multilabel.simulation import simulate
 from learning.engine.strategies.multilabel import DEFAULT_MULTILABEL as DEFAULT
 from learning.engine.strategies.multilabel import multilabel_strategies
@@ -17,7 +17,6 @@ __all__ = [
     "multilabel_strategies",
     "per_label",
     "predict",
-    "runs_without_model",
     "select",
     "simulate",
 ]

@@ -36,7 +36,11 @@ class OneVsRest:
         return np.flatnonzero([estimator is not None for estimator in self.estimators])
 
     def as_sklearn(self, names: list[str]) -> OneVsRestClassifier:
-        """The same as a plain scikit-learn estimator: `predict` gives (m, L) zeros and ones, column j says `names[j]`."""
+        """The same as a plain scikit-learn estimator: `predict` gives (m, L) zeros and ones, column j says `names[j]`.
+
+        `names` may go on beyond the labels that the model knows.
+        """
+        names = names[: len(self.estimators)]
         known = [estimator for estimator in self.estimators if estimator is not None]
         # It compares all decisions with one threshold, which it takes from the first classifier: all must be of one scale.
         decides = hasattr(known[0], "decision_function")

@@ -7,6 +7,7 @@ import numpy as np
 from learning.engine import loop
 from learning.engine.strategies import Context, Selection
 from learning.engine.strategies.multilabel import multilabel_strategies
+from learning.engine.warm_up import runs_without_model
 
 
 def select(
@@ -19,13 +20,8 @@ def select(
     beyond: int = 0,
 ) -> Selection:
     """As `engine.select`, by one of `multilabel_strategies`. Without a model, one that needs it leaves the choice to chance."""
-    if context.model is None and not runs_without_model(settings):
+    if context.model is None and not runs_without_model(settings, multilabel_strategies):
         settings = {"name": "random"}
     return loop.select(
         settings, context, batch_size, exploration=exploration, rng=rng, beyond=beyond, registry=multilabel_strategies
     )
-
-
-def runs_without_model(strategy: dict[str, Any]) -> bool:
-    """Whether it can choose before anything is learnt."""
-    return not getattr(multilabel_strategies.get(strategy["name"]), "needs", frozenset()) & {"proba", "model", "learner"}
