@@ -47,7 +47,7 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   onSent(entry, answer) {
     if (answer.progress) showProgress(answer.progress);
     if (answer.outcome === "extra") announce(answer.message);
-    if (answer.training) lesson.tell(answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
+    if (answer.training) lesson.tell(entry.token, answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
     if (entry.kind === "answer") take(answer.next ?? []);
   },
   onChange() {

@@ -30,10 +30,11 @@ export class Lesson {
     $("answer").inert = true;
   }
 
-  /* What the server said of it. */
-  tell({ stale, right, answer, explanation, result }, given) {
-    this.token = null;
-    if (stale || (right === null && !result)) return this.#close();
+  /* What the server said of an answer; of most in the test it says nothing. */
+  tell(token, { stale, right, answer, explanation, result }, given) {
+    const waited = token === this.token;
+    if (stale || (right === null && !result)) return waited ? this.#close() : undefined;
+    if (waited) this.token = null;
     this.since = performance.now();
     const verdict = right === null ? result.title : right ? "Right" : "Not right";
     $("lesson").className = `card lb-lesson ${(right ?? result.passed) ? "good" : "bad"}`;
@@ -50,10 +51,7 @@ export class Lesson {
   }
 
   /* The answer was refused: the page says so, and goes on. */
-  refused() {
-    this.token = null;
-    this.#close();
-  }
+  refused() { this.#close(); }
 
   #press(event) {
     if (!this.open || document.querySelector("dialog[open]")) return;
@@ -69,6 +67,7 @@ export class Lesson {
 
   #close() {
     this.since = 0;
+    this.token = null;
     $("lesson").hidden = true;
     $("answer").inert = false;
     this.onGo();
