@@ -19,10 +19,13 @@ DEFAULT_KEYS: dict[str, list[str]] = {
     "mine": ["e", ","],
     "guidelines": ["."],
     "help": ["?"],
+    "zoom_in": [">"],
+    "zoom_out": ["<"],
+    "zoom_fit": ["="],
 }
 ACTIONS = {
     "undo": "Undo", "skip": "Skip", "flag": "Flag", "comment": "Comment", "mine": "My answers", "guidelines": "Guidelines",
-    "help": "Help",
+    "help": "Help", "zoom_in": "Zoom in", "zoom_out": "Zoom out", "zoom_fit": "Whole image",
 }  # fmt: skip
 NAMED = {"backspace": "Backspace", "delete": "Delete", "insert": "Insert"}
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from annotation.models import Query, Verdict
+from annotation.preferences import DEFAULT_KEYS
 from annotation.queries import ask
 from projects.labels import LabelRefused, add_label, assign_hotkeys
 from projects.models import Label
@@ -143,7 +144,7 @@ def test_keys_are_mine_to_choose_but_never_two_for_one(api, browse, project, ann
         ({"flag": "x"}, "Flag and Skip cannot both have the key 'x'. Choose another."),
         ({"flag": "1"}, "Flag: digits are the labels'. Choose another key."),
         ({"flag": "Enter"}, "Flag: a key is one character, or Backspace, Delete or Insert."),
-        ({"fly": "q"}, "There is no action 'fly': choose among undo, skip, flag, comment, mine, guidelines, help."),
+        ({"fly": "q"}, f"There is no action 'fly': choose among {', '.join(DEFAULT_KEYS)}."),
         (["x"], 'Must be an object, like {"skip": "x"}.'),
     ]:
         refused = mine.patch(address, {"keys": keys})

@@ -13,6 +13,17 @@ export function preload(items) {
   for (const item of items) if (item.image_url) new Image().src = item.image_url;
 }
 
+/* A text that is longer than its card, by keys. False: nothing to scroll, or no key of scrolling. */
+export function scroll(box, { key, shiftKey }) {
+  const page = box.clientHeight * 0.85;
+  const by = {
+    PageDown: page, PageUp: -page, " ": shiftKey ? -page : page, ArrowDown: 60, ArrowUp: -60, End: box.scrollHeight, Home: -box.scrollHeight,
+  }[key];
+  if (!by || box.scrollHeight <= box.clientHeight + 1) return false;
+  box.scrollBy(0, by);
+  return true;
+}
+
 function text(content) {
   const node = document.createElement("div");
   node.className = content.length < 160 ? "lb-text short" : "lb-text";
@@ -29,8 +40,10 @@ function image(item) {
   node.addEventListener("load", () => {
     const longest = Math.max(node.naturalWidth, node.naturalHeight);
     if (longest > SMALL || !longest) return;
+    // A whole number of the screen's pixels for each of the image's, so that all are squares of one size.
+    const room = node.parentElement ? Math.min(SHOWN, node.parentElement.clientWidth, node.parentElement.clientHeight) : SHOWN;
     node.classList.add("pixels");
-    node.style.width = `${node.naturalWidth * Math.max(1, Math.floor(SHOWN / longest))}px`;
+    node.style.width = `${node.naturalWidth * Math.max(1, Math.floor(room / longest))}px`;
   });
   node.addEventListener("error", () => {
     const note = document.createElement("p");

@@ -12,7 +12,8 @@ export function holding(keys, panel) {
   return Object.fromEntries(Object.entries(keys).map(([action, own]) => [action, own.filter((key) => !taken.has(key.toLowerCase()))]));
 }
 
-export function listen({ panel, deeds, keys }) {
+/* `look(event)`: a key that neither the panel nor the page has may scroll or move what is looked at; true where it did. */
+export function listen({ panel, deeds, keys, look }) {
   const actionOf = new Map(Object.entries(keys).flatMap(([action, own]) => own.map((key) => [plain(key), action])));
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -21,7 +22,8 @@ export function listen({ panel, deeds, keys }) {
     const undoing = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
     if (event.key === "Escape" && target.id === "comment") { deeds.leaveComment(); event.preventDefault(); return; }
     if (event.key === "Escape" && !target.closest(TYPING) && deeds.escape()) { event.preventDefault(); return; }
-    if (target.closest(TYPING) && !inEmptyField) return;
+    const paging = target.matches("[data-page-keys]") && (event.key === "PageDown" || event.key === "PageUp");
+    if (target.closest(TYPING) && !inEmptyField && !paging) return;
     if (inEmptyField && /^[\p{L}\p{N}]$/u.test(event.key) && !undoing) return; // the first letter of a search
     if (!undoing && !event.getModifierState("AltGraph") && (event.ctrlKey || event.metaKey || event.altKey)) return;
     const panels = inEmptyField || undoing ? undefined : panel.keys().get(event.key.toLowerCase());
@@ -31,6 +33,7 @@ export function listen({ panel, deeds, keys }) {
       return;
     }
     const deed = deeds[undoing ? "undo" : actionOf.get(plain(event.key))];
+    if (!deed && !target.closest("button, a, summary, .lb-side") && look(event)) event.preventDefault();
     if (!deed) return;
     event.preventDefault();
     if (!event.repeat || deed === deeds.undo) deed();

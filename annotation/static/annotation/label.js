@@ -1,6 +1,6 @@
 /* The labelling page: one item on the screen, three more at hand, answers sent in the background. */
 
-import { preload, render } from "./content.js";
+import { preload, render, scroll } from "./content.js";
 import { holding, listen, printed } from "./keys.js";
 import { Mine } from "./mine.js";
 import { Outbox, newToken } from "./outbox.js";
@@ -8,6 +8,7 @@ import { loadPanel } from "./panel.js";
 import { showProgress, showReason, showSaved } from "./status.js";
 import { Timer } from "./timer.js";
 import { Lesson } from "./training.js";
+import { Zoom } from "./zoom.js";
 
 const setup = JSON.parse(document.getElementById("setup").textContent);
 const panel = await loadPanel();
@@ -26,6 +27,7 @@ let fetching = false;
 const history = []; // {token, item, value, flagged, comment}: what undo goes back through
 const done = new Set(); // items answered here; the server may not know of all of them yet
 const timer = new Timer();
+const zoom = $("zoom-tools") && new Zoom($("item-content"), $("zoom-tools"), (text) => announce(text));
 
 function csrf() {
   return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
@@ -82,6 +84,8 @@ function show(item, before = null) {
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
   $("item-content").replaceChildren(render(item));
+  $("item-content").scrollTop = 0;
+  zoom?.reset();
   $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
   $("why").textContent = item.why;
   $("item-key").textContent = item.key;
@@ -256,6 +260,9 @@ const deeds = {
     if (panel.open) panel.scrollIntoView({ block: "nearest" });
   },
   help() { showKeys(); $("help-dialog").showModal(); },
+  zoom_in() { zoom?.in(); },
+  zoom_out() { zoom?.out(); },
+  zoom_fit() { zoom?.fit(); },
 };
 
 const mine = new Mine({ url: setup.urls.annotations, open: reopen, unsent: () => outbox.waiting, labeled: (value) => panel.spoken?.(value) ?? String(value) });
@@ -301,7 +308,7 @@ $("trouble").addEventListener("click", (event) => {
   if (event.target.id === "discard") outbox.discardRefused();
 });
 showKeys();
-listen({ panel, deeds, keys: setup.keys });
+listen({ panel, deeds, keys: setup.keys, look: (event) => zoom?.arrow(event.key) || scroll($("item-content"), event) });
 
 window.addEventListener("beforeunload", (event) => {
   if (outbox.waiting) event.preventDefault();
