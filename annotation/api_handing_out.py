@@ -20,7 +20,7 @@ from annotation.models import Gold, Reservation
 from annotation.schemas import ERRORS
 from projects.errors import WrongState
 from projects.models import Project, Role, User
-from projects.task_types import task_type
+from projects.task_types import VALUE_HELP, task_type
 
 T = TypeVar("T")
 CHANGES = ERRORS | {409: OpenApiResponse(OpenApiTypes.OBJECT, description="Not in this state; the sentence says why.")}
@@ -103,7 +103,7 @@ class MarkedSerializer(s.Serializer):
 class OneGoldSerializer(s.Serializer):
     item = s.IntegerField()
     key = s.CharField()
-    value = s.CharField()
+    value = s.JSONField(help_text=VALUE_HELP)
     training = s.BooleanField()
 
 
@@ -290,7 +290,7 @@ class GoldsView(ManagersView):
         rows = Gold.objects.filter(project=project).select_related("item").order_by("item_id")
         names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
         found = [
-            {"item": g.item_id, "key": g.item.key, "value": task.display(g.value, names), "training": g.training}
+            {"item": g.item_id, "key": g.item.key, "value": task.raw(g.value, names, g.item.content), "training": g.training}
             for g in pages.paginate_queryset(rows, request, view=self)
         ]
         return pages.get_paginated_response(found)

@@ -14,12 +14,12 @@ from annotation.api import ProjectView, _text, item_payload
 from annotation.schemas import ERRORS
 from projects.errors import WrongState
 from projects.models import Role
-from projects.task_types import InvalidValue
+from projects.task_types import VALUE_HELP, InvalidValue
 
 
 class ReviewSerializer(s.Serializer):
     action = s.CharField(help_text="decide, ask (one person more) or skip (not decidable)")
-    value = s.CharField(required=False, help_text="With decide: the name of the label.")
+    value = s.JSONField(required=False, help_text=f"With decide. {VALUE_HELP}")
     comment = s.CharField(required=False, help_text="Why, for those who answered otherwise.")
 
 
@@ -29,7 +29,8 @@ class ReviewedSerializer(s.Serializer):
 
 class AnswerGivenSerializer(s.Serializer):
     person = s.CharField(help_text="A letter where the project hides names.")
-    value = s.CharField(allow_null=True, help_text="null: skipped")
+    value = s.JSONField(allow_null=True, help_text=f"null: skipped. {VALUE_HELP}")
+    text = s.CharField(help_text="The value in words.")
     seconds = s.FloatField(allow_null=True)
     comment = s.CharField()
     flagged = s.BooleanField()
@@ -40,6 +41,7 @@ class ToReviewSerializer(s.Serializer):
     item = s.IntegerField()
     key = s.CharField()
     answers = AnswerGivenSerializer(many=True)
+    asked_more = s.BooleanField(help_text="More people were asked than the project wants, and they still disagree.")
 
 
 class ReviewPageSerializer(s.Serializer):
@@ -68,8 +70,10 @@ class ReviewView(ProjectView):
             raise ValidationError({error.field: [str(error)]}) from error
         pages = Pagination()
         items = pages.paginate_queryset(found, request, view=self)
-        answers = review.answers_of(project, items, request.user)
-        return pages.get_paginated_response([item_payload(project, item) | {"answers": answers[item.pk]} for item in items])
+        answers, more = review.answers_of(project, items, request.user), review.asked_more(project, items)
+        return pages.get_paginated_response(
+            [item_payload(project, item) | {"answers": answers[item.pk], "asked_more": item.pk in more} for item in items]
+        )
 
 
 @extend_schema(tags=["review"])

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
 
 from annotation import statements, turns
 from annotation.models import Annotation, Assignment, Gold, Query, Verdict
@@ -99,12 +99,12 @@ def mark_by_column(project: Project, items: QuerySet[Item], column: str, user: U
     task = task_type(project.task)
     result = Marked()
     answers: dict[int, object] = {}
-    for pk, metadata in _with_column(items, column):
+    for pk, metadata, content in _with_column(items, column, with_content=task.needs_content):
         value = metadata.get(column)
-        if value in (None, ""):
-            continue
         try:
-            answers[pk] = task.parse(value, labels)
+            raw = task.read_cell(value) if isinstance(value, str) else value
+            if raw is not None:
+                answers[pk] = task.read(raw, labels, content)
         except InvalidValue:
             result.unknown[str(value)[:100]] = result.unknown.get(str(value)[:100], 0) + 1
     _store(project, answers, user, training)
@@ -150,8 +150,10 @@ def _limited(items: QuerySet[Item]) -> list[int]:
     return ids
 
 
-def _with_column(items: QuerySet[Item], column: str) -> list[tuple[int, dict]]:
-    found = list(items.filter(metadata__has_key=column).order_by("pk").values_list("pk", "metadata")[: MAX_ITEMS + 1])
+def _with_column(items: QuerySet[Item], column: str, *, with_content: bool) -> list[tuple[int, dict, str]]:
+    content = F("content") if with_content else Value("")
+    having = items.filter(metadata__has_key=column).order_by("pk")
+    found = list(having.values_list("pk", "metadata", content)[: MAX_ITEMS + 1])
     if len(found) > MAX_ITEMS:
         raise WrongState(f"These are more than {MAX_ITEMS:,} items, the most at once: choose a data set, or search.")
-    return [(pk, metadata) for pk, metadata in found if isinstance(metadata, dict)]
+    return [row for row in found if isinstance(row[1], dict)]

@@ -178,11 +178,11 @@ def submit(
     """
     if not token or len(token) > 64:
         raise InvalidValue("The token must be a text of 1 to 64 characters, new for every answer.")
-    stored = None
+    stored, task = None, task_type(project.task)
     if not skipped:
         labels = statements.label_ids(project.pk)
         try:
-            stored = task_type(project.task).parse(value, labels)
+            stored = task.parse(value, labels)
         except InvalidValue:
             if earlier := _by_token(user, project, token):  # the label was retired after the answer was stored
                 return earlier
@@ -192,6 +192,8 @@ def submit(
             if statements.has_token(token) and (earlier := _by_token(user, project, token)):
                 return earlier
             found = _item(project, assignment, item)
+            if stored is not None:
+                task.check_content(stored, found.content)
             if project.training and (
                 trained := _train(
                     user, project, found, assignment is not None, value=stored, token=token, seconds=_sane(seconds),

@@ -47,17 +47,21 @@ def counts(project: Project) -> dict[str, int]:
 def answers_of(project: Project, items: list[Item], reader: User) -> dict[int, list[dict[str, Any]]]:
     """By item id, its answers in the order in which they came; one statement for all of them.
 
-    {person, value (its words, None: skipped), seconds, comment, flagged, at}; person is a letter where names are hidden.
+    {person, value (raw, None: skipped), text (in words), cell (as forms send it), seconds, comment, flagged, at}; person is
+    a letter where names are hidden.
     """
     names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
     found: dict[int, list[dict[str, Any]]] = {item.pk: [] for item in items}
+    contents = {item.pk: item.content for item in items}
     rows = list(Annotation.objects.filter(item__in=items, current=True).order_by("pk"))
     people = names_of(project, {row.user_id for row in rows}, reader)
     for row in rows:
         found[row.item_id].append(
             {
                 "person": people[row.user_id],
-                "value": None if row.skipped else task.display(row.value, names),
+                "value": None if row.skipped else task.raw(row.value, names, contents[row.item_id]),
+                "text": "" if row.skipped else task.display(row.value, names),
+                "cell": "" if row.skipped else task.cell(row.value, names),
                 "seconds": row.seconds,
                 "comment": row.comment,
                 "flagged": row.flagged,
@@ -65,6 +69,12 @@ def answers_of(project: Project, items: list[Item], reader: User) -> dict[int, l
             }
         )
     return found
+
+
+def asked_more(project: Project, items: list[Item]) -> set[int]:
+    """The items of which more people were asked than the project wants of every item."""
+    asked = Query.objects.filter(item__in=items, wanted__gt=project.annotators_per_item)
+    return set(asked.exclude(status=Query.Status.WITHDRAWN).values_list("item_id", flat=True))
 
 
 def review(user: User, project: Project, item: Item, action: str, *, value: Any = None, comment: str = "") -> str:
@@ -76,8 +86,11 @@ def review(user: User, project: Project, item: Item, action: str, *, value: Any 
         raise Refused("comment", f"Must have at most {MAX_COMMENT} characters; this has {len(comment)}.")
     if action == "decide":
         labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
-        adjudicate(user, project, item, task_type(project.task).parse(value, labels), comment)
-        return f"{item.key} is “{str(value).strip()}”. The answers stay in the history."
+        task = task_type(project.task)
+        stored = task.read(value, labels, item.content)
+        adjudicate(user, project, item, stored, comment)
+        words = task.display(stored, {pk: name for name, pk in labels.items()})
+        return f"{item.key} is “{words}”. The answers stay in the history."
     if action == "ask":
         ask_one_more(project, item)
         return f"One person more is asked about {item.key}."

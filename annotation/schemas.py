@@ -4,6 +4,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as s
 
+from projects.task_types import VALUE_HELP
+
 ERRORS = {
     400: OpenApiResponse(OpenApiTypes.OBJECT, description='What is wrong, by field: {"value": ["..."]}'),
     403: OpenApiResponse(OpenApiTypes.OBJECT, description="Your role in the project is not enough."),
@@ -41,7 +43,7 @@ class ItemToLabelSerializer(s.Serializer):
 class AnswerSerializer(s.Serializer):
     assignment = s.IntegerField(required=False)
     item = s.IntegerField(required=False, help_text="Instead of (or beside) the assignment.")
-    value = s.CharField(required=False, help_text="The name of the label; not needed when skipped.")
+    value = s.JSONField(required=False, help_text=f"{VALUE_HELP} Not needed when skipped.")
     seconds = s.FloatField(required=False, help_text="How long it took.")
     token = s.CharField(max_length=64, help_text="New and random for every answer.")
     skipped = s.BooleanField(default=False)
@@ -127,7 +129,7 @@ class UndoSerializer(s.Serializer):
 class UndoneSerializer(s.Serializer):
     undone = s.IntegerField(allow_null=True, help_text="The answer that was taken back.")
     item = ItemToLabelSerializer(allow_null=True)
-    value = s.CharField(allow_null=True)
+    value = s.JSONField(allow_null=True, help_text=VALUE_HELP)
     progress = MyProgressSerializer()
 
 
@@ -150,7 +152,7 @@ class OneAnnotationSerializer(s.Serializer):
     key = s.CharField()
     user = s.IntegerField(allow_null=True, help_text="null: of somebody whose name the project hides.")
     username = s.CharField(help_text="A letter (Person K) where the project hides names.")
-    value = s.CharField(allow_null=True)
+    value = s.JSONField(allow_null=True, help_text=VALUE_HELP)
     skipped = s.BooleanField()
     extra = s.BooleanField()
     flagged = s.BooleanField()

@@ -81,13 +81,13 @@ def settle(request: HttpRequest, project: Project, item_id: int) -> HttpResponse
     """A reviewer's word on one item; `value` is the name of a label."""
     item = get_object_or_404(project.items, pk=item_id)
     labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
-    disputed = item.queries.filter(status=Query.Status.DISPUTED).exists()
+    disputed, task = item.queries.filter(status=Query.Status.DISPUTED).exists(), task_type(project.task)
     try:
-        value = task_type(project.task).parse(request.POST.get("value"), labels)
+        value = task.read(request.POST.get("value"), labels, item.content)
     except InvalidValue as error:
         messages.error(request, str(error))
     else:
         adjudicate(request.user, project, item, value, request.POST.get("comment", ""))
-        name = request.POST["value"].strip()
+        name = task.display(value, {pk: name for name, pk in labels.items()})
         messages.success(request, f"{'Settled' if disputed else 'Set'}: {item.key} is “{name}”. The answers stay in the history.")
     return redirect("item", project.pk, item.pk)

@@ -62,6 +62,12 @@ class TaskType:
     def check_content(self, value: Any, content: str) -> None:
         """Raise InvalidValue where a value, raw or stored, cannot be one of an item with this content."""
 
+    def read(self, raw: Any, ids_by_name: Mapping[str, int], content: str) -> Any:
+        """The stored form of a raw value as one of an item with this content. Raises InvalidValue."""
+        stored = self.parse(raw, ids_by_name)
+        self.check_content(stored, content)
+        return stored
+
     def raw(self, stored: Any, names_by_id: Mapping[int, str], content: str = "") -> Any:
         """What REST and JSON lines write, with names in the order of `names_by_id`; None for None."""
         raise NotImplementedError
