@@ -91,7 +91,7 @@ def withdraw_unserved(trial) -> int:
 def withdraw_plain(project: Project) -> int:
     """A run was started: from here on the learner asks. Call in the transaction that starts it."""
     lock_order(project)
-    return _withdraw_unserved(Query.objects.filter(project=project, trial=None))
+    return _withdraw_unserved(Query.objects.filter(project=project, trial=None, purpose=Purpose.PLAIN))
 
 
 def lock_order(project: Project) -> None:

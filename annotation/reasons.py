@@ -11,7 +11,7 @@ _DRAWN = {
     Purpose.SEED: "Seed item: drawn at random, so that the learner can start.",
     Purpose.TEST: "Test item: drawn at random to measure the learner; it never learns from it.",
     Purpose.CHECK: "Check: drawn at random, to prove how accurate the automatic labels are.",
-    Purpose.REVIEW: "Another opinion: people or the model disagree about this item.",
+    Purpose.REVIEW: "Another opinion: several people are asked about this item.",
 }
 _CHOSEN_SEEDS = {"typiclust", "k_center"}
 # What each kind of strategy looks for. A plug-in's, which nobody here knows, is named alone.

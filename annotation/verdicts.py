@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Exists, Q
 from django.utils import timezone
 
-from annotation import consensus, statements, turns
+from annotation import consensus, opinions, statements, turns
 from annotation.consensus import Answer, Step
 from annotation.models import Annotation, Assignment, Query, Reservation, Verdict
 from annotation.signals import answers_changed, weights_wanted
@@ -29,8 +29,9 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
 
     Enough answers that the project's rule makes one value of: a verdict, and every open query on the item is answered, whoever
     asked. Where the rule wants it, one person more is asked while there is one; after that the item is disputed, and a reviewer
-    settles it. Too few (somebody undid an answer): the queries of runs that still go on are open again. Call inside the
-    transaction that changed the answers, with the item locked.
+    settles it. Too few (somebody undid an answer): the queries of runs that still go on are open again. By the rule "first"
+    the first answer settles it at once, for the learner too; the others are asked for all the same, by a query without a trial.
+    Call inside the transaction that changed the answers, with the item locked.
     """
     given = _answers(project, item)
     queries = statements.queries(item.pk)
@@ -46,7 +47,14 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     if enough and decision and decision.step == Step.SETTLED:
         set_verdict(project, item, decision.value, Source.PEOPLE)
         changed = _close(waiting, Status.ANSWERED)
+    elif given and project.consensus == "first":
+        set_verdict(project, item, given[0].value, Source.PEOPLE)
+        changed = _close([query for query in waiting if query.trial_id is not None], Status.ANSWERED)
+        if queries and eligible(project, item).exists():
+            opinions.go_on(project, item, queries, wanted)
     elif enough and decision and decision.step == Step.DISPUTED:
+        if _is_asked_more(waiting, given):
+            return []
         changed = _dispute(project, item, [query for query in queries if query.status != Status.SKIPPED])
         _take_back(item)
     elif enough:
@@ -65,10 +73,13 @@ def _answers(project: Project, item: Item) -> list[Answer]:
     """The current answers, in the order in which people first came. Only rules that look at people need the slower look-up."""
     if project.consensus == "majority":
         return [Answer(0, value, extra) for value, extra in statements.answers(item.pk)]
-    found = Annotation.objects.filter(item=item, withdrawn_at=None, skipped=False, gold=False).order_by("pk")
-    by_user: dict[int, Answer] = {}  # who corrects an answer keeps the place of the first one
+    found = Annotation.objects.filter(item=item, skipped=False, gold=False).order_by("pk")
+    by_user: dict[int, Answer] = {}  # who corrects an answer keeps the place of the first one; who takes it back does not
     current = set()
-    for user, value, extra, is_current in found.values_list("user_id", "value", "extra", "current"):
+    for user, value, extra, is_current, withdrawn_at in found.values_list("user_id", "value", "extra", "current", "withdrawn_at"):
+        if withdrawn_at:
+            by_user.pop(user, None)
+            continue
         by_user[user] = Answer(user, value, extra)
         if is_current:
             current.add(user)
@@ -130,7 +141,13 @@ def ask_one_more(project: Project, item: Item) -> None:
         if not eligible(project, item).exists():
             raise WrongState("Nobody is left to ask: everybody who may answer has answered or skipped it. Decide it yourself.")
         n = sum(not answer.extra for answer in _answers(project, item))
-        changed = _ask_one_more(project, item, statements.queries(item.pk), n + 1)
+        queries = statements.queries(item.pk)
+        if project.consensus == "unanimous" and was_asked_more(project, queries):
+            raise WrongState("Another opinion was asked for already, and one that differs stays one: decide it yourself.")
+        if project.consensus == "first" and queries:  # the label holds meanwhile
+            opinions.go_on(project, item, queries, n + 1)
+            return
+        changed = _ask_one_more(project, item, queries, n + 1)
         if not changed:
             raise WrongState("It cannot be asked again: it is open already, or the run that asked for it is over.")
         _take_back(item)
@@ -152,7 +169,12 @@ def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
     waiting = [query for query in statements.queries(item.pk) if query.status in {Status.OPEN, Status.HELD}]
     if not waiting or eligible(project, item).exists():
         return []
-    changed = _dispute(project, item, waiting) if statements.answers(item.pk) else _close(waiting, Status.SKIPPED)
+    if project.consensus == "first" and statements.answers(item.pk):  # it has its label; the other opinions will not come
+        changed = _close(waiting, Status.ANSWERED)
+    elif statements.answers(item.pk):
+        changed = _dispute(project, item, waiting)
+    else:
+        changed = _close(waiting, Status.SKIPPED)
     answers_changed.send(Query, queries=changed)
     return changed
 
@@ -194,12 +216,25 @@ def _close(queries: Iterable[Query], status: str) -> list[Query]:
 
 
 def _dispute(project: Project, item: Item, queries: Iterable[Query]) -> list[Query]:
-    """People do not agree: a reviewer settles it, and those who want to know are told, once per item."""
+    """People do not agree: a reviewer settles it. Who wants to know is told once, and once more after another opinion."""
     changed = _close(queries, Status.DISPUTED)
     if changed:
-        text = f"People disagree about the item {item.key}. It waits on the page Review."
-        notify(project, "disagreement", f"disagreement:{item.pk}", {"text": text, "item": {"id": item.pk, "key": item.key}})
+        more = was_asked_more(project, changed)
+        text = f"People {'still ' if more else ''}disagree about the item {item.key}. It waits on the page Review."
+        key = f"disagreement:{item.pk}:more" if more else f"disagreement:{item.pk}"
+        notify(project, "disagreement", key, {"text": text, "item": {"id": item.pk, "key": item.key}})
     return changed
+
+
+def was_asked_more(project: Project, queries: Iterable[Query]) -> bool:
+    """Has somebody more been asked than the project wants of every item: after a tie, or because a reviewer wanted it?"""
+    return any(query.wanted > project.annotators_per_item for query in queries)
+
+
+def _is_asked_more(waiting: Iterable[Query], given: list[Answer]) -> bool:
+    """A reviewer wanted one opinion more, and it has not come yet: a skip or a correction meanwhile does not end that."""
+    n = sum(not answer.extra for answer in given)
+    return any(query.status in {Status.OPEN, Status.HELD} and query.wanted > n for query in waiting)
 
 
 def _ask_one_more(project: Project, item: Item, queries: list[Query], wanted: int) -> list[Query]:

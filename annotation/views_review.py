@@ -39,8 +39,11 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     items = review.waiting(project, kind)
     after = _id(request.GET.get("after", ""))
     item = items.filter(pk__gt=after).first() or items.first()
+    more = bool(item) and bool(review.asked_more(project, [item]))
     context = {
         "project": project,
+        "asked_more": more,
+        "may_ask": not (more and project.consensus == "unanimous"),
         "kind": kind,
         "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],
         "item": item,

@@ -77,3 +77,19 @@ def test_a_comment_brings_a_settled_item_to_the_reviewer(project, annotator, rev
 def test_bad_input_gets_a_sentence(project, disputed, reviewer, api, sent, field):
     answer = api(reviewer).post(f"/api/projects/{project.pk}/review/{disputed.pk}/", sent, format="json")
     assert answer.status_code == 400 and field in answer.json()
+
+
+def test_a_dispute_that_another_opinion_did_not_end_comes_back_for_the_reviewer_alone(
+    project, disputed, reviewer, manager, api, browse
+):
+    address = f"/api/projects/{project.pk}/review/"
+    assert api(reviewer).post(f"{address}{disputed.pk}/", {"action": "ask"}, format="json").status_code == 200
+    queue.skip(manager, project, item=disputed, token="skipped")
+    assert api(reviewer).get(address).json()["count"] == 0  # still asked: a skip is no opinion
+    queue.submit(reviewer, project, item=disputed, value="ham", token="c")
+    (found,) = api(reviewer).get(address).json()["results"]
+    assert found["asked_more"] and len(found["answers"]) == 4
+    page = browse(reviewer).get(f"/projects/{project.pk}/review/").content.decode()
+    assert "Another opinion has come" in page and "Ask one person more" not in page
+    again = api(reviewer).post(f"{address}{disputed.pk}/", {"action": "ask"}, format="json")
+    assert again.status_code == 409 and "decide it yourself" in again.json()["detail"].lower()
