@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from annotation.models import Query
 from learning.engine.evaluation.forecast import FARTHEST, forecast
-from learning.metric_names import lower_is_better, metric_label
+from learning.metric_names import in_a_sentence, lower_is_better, metric_label
 from learning.models import Round, Run, Trial
 from learning.state import goal_of, main_metric
+from learning.targets import targets_of
 
 GAIN = 0.01
 PAUSE = timedelta(minutes=5)  # nobody thinks for longer: a longer gap between two labels is a break
@@ -23,7 +24,7 @@ def forecast_of(run: Run, trial: Trial, rounds: Sequence[Round]) -> dict:
     """Of a development run: engine.Forecast as a dict, with the metric, the pace, "hours", "at" (the budget) and "text"."""
     metric = main_metric(run)
     if lower_is_better(metric) or not any(metric in row.metrics for row in rounds):
-        metric = "accuracy"
+        metric = targets_of(run.project).main_metric
     scored = [(row.n_labeled, row.metrics[metric]) for row in rounds if row.metrics.get(metric, {}).get("value") is not None]
     labels, values = [n for n, _ in scored], [score["value"] for _, score in scored]
     halves = [None if s.get("low") is None or s.get("high") is None else (s["high"] - s["low"]) / 2 for _, s in scored]
@@ -57,7 +58,7 @@ def pace_of(trial: Trial, now: datetime | None = None) -> float | None:
 def _sentence(found: dict) -> str:
     """ "About 180 more labels for +1 point in accuracy (90 to 400); at the team's pace 2 hours." """
     more, low, high = found["more"], found["more_low"], found["more_high"]
-    what = f"+{found['gain'] * 100:g} point in {_in_a_sentence(found['metric_label'])}"
+    what = f"+{found['gain'] * 100:g} point in {in_a_sentence(found['metric'])}"
     if found["problem"]:
         return f"What more labels bring cannot be said yet. {found['problem']}"
     if more is None:
@@ -67,10 +68,6 @@ def _sentence(found: dict) -> str:
     if found["hours"] is not None and found["goes_on"]:
         text += f"; at the team's pace {duration(found['hours'])}"
     return f"{text}." + (" That is more than the pool has left." if found["beyond_pool"] else "")
-
-
-def _in_a_sentence(label: str) -> str:
-    return label.lower() if label[1:2].islower() else label  # "accuracy", but "F1 (macro)"
 
 
 def _round(n: int) -> int:

@@ -13,6 +13,7 @@ from learning.datasets import TRUE_SOURCES
 from learning.engine.metrics import wilson_interval
 from learning.forecast import forecast_of
 from learning.models import Run, Trial
+from learning.targets import targets_of
 
 _WINDOWS = 8  # of the chart: neighbouring rounds together, so that each interval says something
 _ARMS = (Purpose.RANDOM, Purpose.QUERY)
@@ -23,12 +24,15 @@ def live_facts(run: Run) -> dict | None:
     """None for anything but a development run that was started.
 
     {"run", "round", "labels", "exploration": the share, "asked": {"random": arm, "query": arm} (see `arms_of`),
+    "compares": whether a comparison is ever made,
     "arms": the newest comparison (learning.arms) with its "round", "compared": all of them for the chart, "curve": the scores
     by labels, "forecast": see `forecast_of`}.
     """
     trial = run.trials.first() if run.kind == Run.Kind.DEVELOPMENT else None
     if trial is None:
         return None
+    targets = targets_of(run.project)
+    metric = targets.main_metric
     rounds = list(trial.rounds.order_by("number").defer("confusion", "timings", "stopping", "signals", "asked", "advice"))
     compared = [{"round": row.number, **row.batch["arms"]} for row in rounds if row.batch.get("arms")]
     return {
@@ -39,7 +43,8 @@ def live_facts(run: Run) -> dict | None:
         "asked": arms_of(trial, {row.number: row.n_labeled for row in rounds}),
         "arms": compared[-1] if compared else None,
         "compared": compared,
-        "curve": [{"labels": row.n_labeled, **row.metrics["accuracy"]} for row in rounds if "accuracy" in row.metrics],
+        "compares": targets.compares_arms,
+        "curve": [{"labels": row.n_labeled, **row.metrics[metric]} for row in rounds if metric in row.metrics],
         "forecast": forecast_of(run, trial, rounds),
     }
 

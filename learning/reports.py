@@ -11,6 +11,7 @@ from learning.labeling.facts import audit_facts
 from learning.metric_names import lower_is_better, metric_label
 from learning.models import ModelFile, Round, Run, Trial
 from learning.state import live, main_metric, report_head
+from learning.targets import ONE_LABEL, Targets, targets_of
 from projects.models import Label
 from projects.names import names_of
 
@@ -26,7 +27,8 @@ def report(run: Run) -> dict:
     facts = live([run])[run.pk]
     scored = [row for row in rounds if row.metrics]
     labels = class_labels(run)
-    confusion = scored[-1].confusion if scored else []
+    targets, counts = targets_of(run.project), scored[-1].confusion if scored else []
+    confusion = targets.confusion(counts)
     return report_head(run, facts) | {
         "labels": facts["labels"],
         "rounds": len(rounds),
@@ -38,12 +40,13 @@ def report(run: Run) -> dict:
         "advice": rounds[-1].advice if rounds else "",
         "classes": labels,
         "confusion": confusion,
-        "per_class": per_class(confusion, labels),
+        "per_class": per_class(counts, labels, targets),
         "top_confusions": top_confusions(confusion, labels),
         "people": _people(run, trial) if trial else [],
         "purposes": _purposes(trial) if trial else [],
         "timing": timing(rounds),
         "stopping": rounds[-1].stopping if rounds else [],
+        "labels_the_rest": not targets.no_labeling,
         "has_model": bool(trial) and ModelFile.objects.filter(trial=trial).exists(),
         "configuration": run.configuration,
         "versions": run.versions,
@@ -86,25 +89,15 @@ def _best(rounds: Sequence[Round], metric: str) -> dict | None:
     return _scores(min(measured, key=lambda row: (sign * row.metrics[metric]["value"], row.number)))
 
 
-def per_class(confusion: Sequence[Sequence[int]], labels: Sequence[dict]) -> list[dict]:
-    """Precision, recall and F1 of each class, and how many test items are of it; None where nothing can be said."""
-    matrix = _matrix(confusion, len(labels))
-    hits, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    rows = []
-    for i, label in enumerate(labels[: len(matrix)]):
-        rows.append(
-            {
-                "label": label["id"],
-                "name": label["name"],
-                "color": label["color"],
-                "precision": _ratio(hits[i], predicted[i]),
-                "recall": _ratio(hits[i], support[i]),
-                "f1": _ratio(2 * hits[i], support[i] + predicted[i]),
-                "support": int(support[i]),
-                "predicted": int(predicted[i]),
-            }
-        )
-    return rows
+def per_class(counts: Sequence[Sequence[int]], labels: Sequence[dict], targets: Targets = ONE_LABEL) -> list[dict]:
+    """Precision, recall and F1 of each class, and how many test items are of it; None where nothing can be said.
+
+    `counts`: what `targets.evaluate` counted in a round.
+    """
+    said = targets.per_class(counts, len(labels))
+    # A label may have been added since that round.
+    named = zip(labels, said, strict=False)
+    return [{"label": label["id"], "name": label["name"], "color": label["color"], **row} for label, row in named]
 
 
 def top_confusions(confusion: Sequence[Sequence[int]], labels: Sequence[dict]) -> list[dict]:

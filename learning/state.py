@@ -18,6 +18,7 @@ from annotation.queue import LEASE
 from learning.metric_names import metric_label
 from learning.models import Round, Run, Trial
 from learning.phases import Phase
+from learning.targets import targets_of
 from projects import leases
 from projects.models import User
 from projects.names import hides_names, names_of
@@ -186,9 +187,9 @@ def _split(run: Run, last: Round | None) -> tuple[int, int]:
 
 
 def main_metric(run: Run) -> str:
-    """The one to show where there is room for one: what a stop criterion watches, else accuracy."""
+    """The one to show where there is room for one: what a stop criterion watches, else that of the task type."""
     watched = [c.get("metric") or c["name"] for c in run.configuration.get("stop", []) if "target" in c]
-    return watched[0] if watched else "accuracy"
+    return watched[0] if watched else targets_of(run.project).main_metric
 
 
 def _score(run: Run, last: Round | None) -> dict | None:

@@ -43,9 +43,8 @@ class OneLabel(Targets):
         return metrics, confusion.tolist()
 
     def per_class(self, counts: list[list[int]], n_classes: int) -> list[dict[str, Any]]:
-        matrix = np.array([row[:n_classes] for row in counts[:n_classes]], dtype=np.int64).reshape(
-            -1, min(len(counts), n_classes)
-        )
+        size = min(len(counts), n_classes)
+        matrix = np.array([row[:size] for row in counts[:size]], dtype=np.int64).reshape(size, size)
         hits, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
         return [
             {

@@ -1,10 +1,13 @@
 """How scores and settings are written on the pages of runs."""
 
+from collections.abc import Callable
+
 from django import template
 from django.utils.html import format_html, format_html_join
 
 from learning import engine
 from learning.metric_names import metric_label
+from learning.targets import strategy_named
 
 register = template.Library()
 _WORDS = {
@@ -60,22 +63,26 @@ def metric_name(name: str) -> str:
 def settings_lines(configuration: dict) -> list[tuple[str, str]]:
     """A configuration in words, a line per setting, in the order of the form."""
     lines = []
-    for section, registry in (("features", engine.features), ("learner", engine.learners), ("strategy", engine.strategies)):
+    for section, named in (("features", _in(engine.features)), ("learner", _in(engine.learners)), ("strategy", strategy_named)):
         if section in configuration:
-            lines.append((section.capitalize(), _entry(configuration[section], registry)))
-    lines += [("Stop", _entry(criterion, engine.criteria)) for criterion in configuration.get("stop", [])]
+            lines.append((section.capitalize(), _entry(configuration[section], named)))
+    lines += [("Stop", _entry(criterion, _in(engine.criteria))) for criterion in configuration.get("stop", [])]
     warm_up = configuration.get("warm_up") or {}
     if warm_up.get("labels_per_class"):
-        until = f"{_entry(warm_up['strategy'], engine.strategies)}, until every class has {warm_up['labels_per_class']} labels"
+        until = f"{_entry(warm_up['strategy'], strategy_named)}, until every class has {warm_up['labels_per_class']} labels"
         lines.append(("Warm-up", until))
     rest = [key for key in configuration if key not in {"features", "learner", "strategy", "stop", "warm_up"}]
     return lines + [(_WORDS.get(key, metric_label(key)), _plain(configuration[key])) for key in rest if configuration[key] != []]
 
 
-def _entry(entry: dict, registry: engine.Registry) -> str:
+def _in(registry: engine.Registry) -> Callable[[str], type | None]:
+    return lambda name: registry.get(name) if name in registry else None
+
+
+def _entry(entry: dict, named: Callable[[str], type | None]) -> str:
     """`TF-IDF: unit words, n-grams up to 2`; a plug-in that is not installed any more keeps the names that were stored."""
     name = entry.get("name", "")
-    declared = registry.get(name) if name in registry else None
+    declared = named(name)
     label = declared.label if declared else metric_label(name)
     labels = {parameter.name: parameter.label.lower() for parameter in declared.parameters} if declared else {}
     texts = [f"{labels.get(key) or key.replace('_', ' ')} {_plain(value)}" for key, value in entry.items() if key != "name"]

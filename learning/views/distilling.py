@@ -11,13 +11,14 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from learning import actions, engine, workers
+from learning import actions, workers
 from learning.access import access_run, visible_runs
 from learning.configuration import ConfigurationError
 from learning.metric_names import metric_label
 from learning.models import Round, Run
 from learning.reports import class_labels
 from learning.state import live, main_metric, rounds_since, version
+from learning.targets import strategy_named
 from learning.views import analysis, labeling
 from learning.views.controls import ACTIONS, actions_of, offered
 from learning.views.live import panel
@@ -154,7 +155,7 @@ def batches_of(run: Run) -> list[dict]:
                 "round": row.number,
                 "size": batch.get("size"),
                 "strategy": strategy,
-                "strategy_label": engine.strategies.get(strategy).label if strategy in engine.strategies else strategy,
+                "strategy_label": entry.label if (entry := strategy_named(strategy)) else strategy,
                 **{kind: _histogram(batch.get(kind), labels) for kind in ("predicted", "arrived")},
                 **{f"{kind}_evenness": _share(batch.get(f"{kind}_entropy"), most) for kind in ("predicted", "arrived")},
             }
