@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from projects.views import datasets, guidelines, invitations, items, labels, members, notices, people, projects
+from projects.views import datasets, guidelines, invitations, items, labels, members, members_file, notices, people, projects
 
 urlpatterns = [
     path("", projects.home, name="home"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("projects/<int:project_id>/archive/", projects.archive, name="project-archive"),
     path("projects/<int:project_id>/delete/", projects.delete, name="project-delete"),
     path("projects/<int:project_id>/members/", members.members, name="members"),
+    path("projects/<int:project_id>/members/file/", members_file.page, name="members-file"),
     path("projects/<int:project_id>/guidelines/", guidelines.history, name="guidelines"),
     path("projects/<int:project_id>/invitations/", invitations.manage, name="invitations"),
     path("join/<str:token>/", invitations.join, name="join"),

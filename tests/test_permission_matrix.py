@@ -84,6 +84,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("members", "POST"): (page(MANAGER, 302), {"action": "add", "username": "outsider", "role": "viewer"}),
     ("guidelines", "GET"): page(VIEWER),
     ("guidelines", "POST"): READ_ONLY,
+    ("members-file", "GET"): page(MANAGER),
+    ("members-file", "POST"): (page(MANAGER), {"text": "user\nannotator\n"}),
     ("invitations", "GET"): page(MANAGER),
     ("invitations", "POST"): (page(MANAGER), {"role": "annotator", "places": 1, "days": 7}),
     ("join", "GET"): OPEN,

@@ -80,7 +80,7 @@ function show(item, before = null) {
   current = item;
   clearTimeout(pollTimer);
   $("item").hidden = $("answer").hidden = !item;
-  if (item && $("training-note")) $("training-note").hidden = !item.training;
+  if (item && $("training-note")) $("training-note").hidden = item.training?.n !== 1; // read once
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
   $("item-content").replaceChildren(render(item));
