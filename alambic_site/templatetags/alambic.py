@@ -11,8 +11,12 @@ _markdown = markdown_it.MarkdownIt("commonmark", {"breaks": True}).enable("table
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Rendered and sanitised Markdown."""
-    return mark_safe(nh3.clean(_markdown.render(text or "")))  # noqa: S308 - nh3 has cleaned it
+    """Rendered and sanitised Markdown. It stands below a page's h1 and a section's h2, so its first heading is an h3."""
+    tokens = _markdown.parse(text or "")
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    return mark_safe(nh3.clean(_markdown.renderer.render(tokens, _markdown.options, {})))  # noqa: S308 - nh3 has cleaned it
 
 
 @register.filter

@@ -66,7 +66,7 @@ def test_the_overview_costs_the_same_for_many(browse, full, manager, viewer, col
 def test_guidelines_are_cleaned_of_scripts(browse, manager, project):
     hostile = "# Rules\n<script>alert(1)</script><img src=x onerror=alert(1)>[x](javascript:alert(1))"
     page = browse(manager).post("/projects/preview/", {"guidelines": hostile}).content.decode()
-    assert "<h1>Rules</h1>" in page
+    assert "<h3>Rules</h3>" in page
     assert "<script" not in page and "onerror" not in page and 'href="javascript' not in page
 
 
