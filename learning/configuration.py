@@ -5,7 +5,6 @@ out), so that a run can be read and repeated without knowing the defaults of the
 """
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,8 +12,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from learning import engine
+from learning.datasets import run_items
 from learning.engine.errors import EngineError, SettingsError, UnknownName
+from learning.targets import Targets, targets_of
 from projects.models import Item, Project
+from projects.task_types import task_type
 
 MODES = {
     "continuous": "People go on labelling from the current ranking while the learner trains; nobody waits.",
@@ -24,7 +26,7 @@ ORACLES = {
     "people": "People answer. Labels that the data set brought count from the start.",
     "known": "Imported labels answer where they exist, one batch at a time; people answer the rest.",
 }
-_SECTIONS = {"features": engine.features, "learner": engine.learners, "strategy": engine.strategies}
+_SECTIONS = ("features", "learner", "strategy")
 _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "batch_size": (int, 1, 100_000, "Batch size"),
     "seed_size": (int, 2, 1_000_000, "Seed size"),
@@ -35,8 +37,8 @@ _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "min_rounds": (int, 1, 10_000, "Rounds before a stop"),
 }
 STOP_WHEN = {"any": "One of them is enough.", "all": "All of them must hold."}
-_CHOICES = {"mode": MODES, "oracle": ORACLES, "seed_strategy": engine.SEEDS, "stop_when": STOP_WHEN}
-_KEYS = {*_SECTIONS, *_NUMBERS, *_CHOICES, "stop", "warm_up", "datasets"}
+_CHOICES = {"mode": MODES, "oracle": ORACLES, "stop_when": STOP_WHEN}
+_KEYS = {*_SECTIONS, *_NUMBERS, *_CHOICES, "seed_strategy", "stop", "warm_up", "datasets"}
 MIN_ITEMS = 10
 # A first model needs few labels; that people must give 100 test labels before it starts is about what they accept.
 TEST_LABELS_ASKED = 100
@@ -56,6 +58,10 @@ class ProjectFacts:
 
     project: Project
     datasets: tuple[int, ...] = ()  # none: all of them
+
+    @property
+    def targets(self) -> Targets:
+        return targets_of(self.project)
 
     @property
     def items(self) -> QuerySet[Item]:
@@ -91,12 +97,6 @@ class ProjectFacts:
         return self.items.filter(known__isnull=False).order_by().values("known").distinct().count()
 
 
-def run_items(project: Project, datasets: Sequence[int]) -> QuerySet[Item]:
-    """The items of the chosen data sets (none chosen: of all), in the order in which a run numbers them."""
-    items = project.items.order_by("pk")
-    return items.filter(dataset__in=datasets) if datasets else items
-
-
 def suggest(project: Project) -> dict:
     """A complete, sensible configuration for the project as it is now."""
     return _suggest(ProjectFacts(project))
@@ -114,12 +114,13 @@ def _suggest(facts: ProjectFacts) -> dict:
     seed_size = max(2, min(50, pool // 4))
     stop = [
         {"name": "budget", "labels": max(min(already + 500, pool), seed_size)},
-        {"name": "accuracy", "target": 0.9},
+        {"name": "accuracy", "target": 0.9, "metric": facts.targets.main_metric},
         {"name": "stabilizing_predictions"},
     ]
     stop = [{"name": c["name"], **engine.validate(c, engine.criteria.get(c["name"]).parameters)} for c in stop]
     return {
-        **{name: _complete(name, settings) for name, settings in engine.default_settings(facts.project.modality).items()},
+        **engine.default_settings(facts.project.modality),
+        "strategy": _complete(facts.targets.strategies, {"name": facts.targets.strategy}),
         "batch_size": max(1, min(20, pool // 10)),
         "seed_size": seed_size,
         "seed_strategy": "random",
@@ -137,14 +138,29 @@ def _suggest(facts: ProjectFacts) -> dict:
     }
 
 
-def _complete(section: str, settings: dict) -> dict:
-    entry = _SECTIONS[section].get(settings["name"])
+def registry_of(section: str, project: Project) -> engine.Registry:
+    """Where the entries of "features", "learner" or "strategy" are registered that a run of this project may have."""
+    return {"features": engine.features, "learner": engine.learners, "strategy": targets_of(project).strategies}[section]
+
+
+def _complete(registry: engine.Registry, settings: dict) -> dict:
+    entry = registry.get(settings["name"])
     parameters = {key: value for key, value in settings.items() if key != "name"}
     return {"name": settings["name"], **engine.validate(parameters, entry.parameters)}
 
 
+def check_task(project: Project, not_here: str = "") -> None:
+    """Raise ConfigurationError where no run can learn from the answers that this project asks for.
+
+    `not_here`: why a run of the kind in question cannot, see `Targets`.
+    """
+    if problem := task_type(project.task).not_learned or not_here:
+        raise ConfigurationError({"project": [problem]})
+
+
 def validate(project: Project, partial: dict[str, Any]) -> dict:
     """The complete configuration, or ConfigurationError with every fault found; nothing is written."""
+    check_task(project)
     if not isinstance(partial, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     errors: dict[str, list[str]] = {}
@@ -158,20 +174,20 @@ def validate(project: Project, partial: dict[str, Any]) -> dict:
         errors[str(key)] = [f"Unknown setting. The settings are: {', '.join(sorted(_KEYS))}."]
     for section in _SECTIONS:
         if section in partial:
-            _read_section(section, partial[section], complete, errors)
+            _read_section(section, registry_of(section, project), partial[section], complete, errors)
     for name in _NUMBERS:
         if name in partial:
             _read_number(name, partial[name], complete, errors)
     if "warm_up" in partial:
-        read_warm_up(partial["warm_up"], complete, errors)
-    for name, choices in _CHOICES.items():
+        read_warm_up(partial["warm_up"], complete, errors, facts.targets.strategies)
+    for name, choices in {**_CHOICES, "seed_strategy": facts.targets.seeds}.items():
         if name in partial:
             if isinstance(partial[name], str) and partial[name] in choices:
                 complete[name] = partial[name]
             else:
                 errors[name] = [f"Must be one of {', '.join(choices)}; got {partial[name]!r}."]
     if "stop" in partial:
-        _read_stop(partial["stop"], complete, errors)
+        _read_stop(partial["stop"], facts.targets, complete, errors)
     else:
         # A default gives way to what was said: a larger seed needs a larger budget.
         budget = next(criterion for criterion in complete["stop"] if criterion["name"] == "budget")
@@ -206,10 +222,10 @@ def _suggest_for_oracle(facts: ProjectFacts, complete: dict, oracle: str) -> dic
     return complete
 
 
-def _read_section(section: str, given: Any, complete: dict, errors: dict) -> None:
+def _read_section(section: str, registry: engine.Registry, given: Any, complete: dict, errors: dict) -> None:
     if isinstance(given, dict):
         given = {"name": complete[section]["name"]} | given
-    if (entry := read_entry(_SECTIONS[section], given, section, errors)) is not None:
+    if (entry := read_entry(registry, given, section, errors)) is not None:
         complete[section] = entry
 
 
@@ -231,7 +247,7 @@ def read_entry(registry: Any, given: Any, field: str, errors: dict) -> dict | No
     return None
 
 
-def read_warm_up(given: Any, complete: dict, errors: dict) -> None:
+def read_warm_up(given: Any, complete: dict, errors: dict, registry: engine.Registry = engine.strategies) -> None:
     """{"strategy": {...} or a name, "labels_per_class": 3}; 0 is no warm-up."""
     if not isinstance(given, dict) or given.keys() - {"strategy", "labels_per_class"}:
         errors["warm_up"] = ['Must be an object like {"strategy": "typiclust", "labels_per_class": 3}.']
@@ -247,10 +263,10 @@ def read_warm_up(given: Any, complete: dict, errors: dict) -> None:
     strategy = given.get("strategy", warm_up["strategy"])
     strategy = {"name": strategy} if isinstance(strategy, str) else strategy
     try:
-        if not isinstance(strategy, dict) or not engine.runs_without_model({"name": None} | strategy):
-            names = ", ".join(entry.name for entry in warm_up_strategies())
+        if not isinstance(strategy, dict) or not engine.runs_without_model({"name": None} | strategy, registry):
+            names = ", ".join(entry.name for entry in warm_up_strategies(registry))
             raise SettingsError({"strategy": f"Must be one that needs no model: {names}."})
-        warm_up["strategy"] = _complete("strategy", strategy)
+        warm_up["strategy"] = _complete(registry, strategy)
     except UnknownName as error:
         errors["warm_up.strategy"] = [str(error)]
     except SettingsError as error:
@@ -258,9 +274,9 @@ def read_warm_up(given: Any, complete: dict, errors: dict) -> None:
     complete["warm_up"] = warm_up
 
 
-def warm_up_strategies() -> list[type]:
+def warm_up_strategies(registry: engine.Registry) -> list[type]:
     """Those that can choose before there is a model."""
-    return [entry for entry in engine.strategies if engine.runs_without_model({"name": entry.name})]
+    return [entry for entry in registry if engine.runs_without_model({"name": entry.name}, registry)]
 
 
 def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
@@ -277,7 +293,7 @@ def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
         complete[name] = kind(given)
 
 
-def _read_stop(given: Any, complete: dict, errors: dict) -> None:
+def _read_stop(given: Any, targets: Targets, complete: dict, errors: dict) -> None:
     if not isinstance(given, list):
         errors["stop"] = ['Must be a list of criteria, like [{"name": "budget", "labels": 500}].']
         return
@@ -290,9 +306,13 @@ def _read_stop(given: Any, complete: dict, errors: dict) -> None:
             continue
         try:
             entry = engine.criteria.get(criterion["name"])
-            parameters = {key: value for key, value in criterion.items() if key != "name"}
+            given_here = {key: value for key, value in criterion.items() if key != "name"}
+            if any(parameter.name == "metric" for parameter in entry.parameters):
+                given_here = {"metric": targets.main_metric} | given_here
             # A criterion may be given twice: one that advises early, one that stops.
-            stop.append({"name": criterion["name"], **engine.validate(parameters, entry.parameters)})
+            stop.append({"name": criterion["name"], **engine.validate(given_here, entry.parameters)})
+            if problem := targets.stop_problem(stop[-1]):
+                errors[f"stop.{i}" + (f".{problem[0]}" if problem[0] else "")] = [problem[1]]
         except UnknownName as error:
             errors[f"stop.{i}"] = [str(error)]
         except SettingsError as error:
@@ -391,7 +411,8 @@ def forecast(project: Project, configuration: dict) -> dict:
             f"The batch of {configuration['batch_size']} is more than half of the {start} labels that the first model learns "
             "from: its queries may say much the same. A smaller batch at the start is safer."
         )
-    if facts.n_labels and configuration["seed_size"] < facts.n_labels and configuration["oracle"] == "people":
+    one_each = facts.targets.one_class_each and configuration["oracle"] == "people"
+    if one_each and facts.n_labels and configuration["seed_size"] < facts.n_labels:
         warnings.append(f"A seed of {configuration['seed_size']} cannot show all {facts.n_labels} classes to the learner.")
     return {**counts, "warnings": warnings}
 

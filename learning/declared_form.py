@@ -11,7 +11,9 @@ from django import forms
 from learning import engine
 from learning.configuration import ConfigurationError, warm_up_strategies
 from learning.engine.parameters import Parameter
+from learning.targets import targets_of
 from projects.models import Project
+from projects.task_types import task_type
 
 _SEED_NAMES = {
     "random": "At random",
@@ -54,6 +56,11 @@ class LearningForm(DeclaredForm):
     name = forms.CharField(max_length=120, required=False, help_text="For the lists; leave it empty for a number.")
     project: Project
 
+    @property
+    def refused(self) -> str:
+        """Why no run of this project can start at all, whatever the settings; "" where one can."""
+        return task_type(self.project.task).not_learned
+
     def _add_datasets(self) -> None:
         finished = list(self.project.datasets.filter(status="finished").order_by("pk").values_list("pk", "name", "imported"))
         if len(finished) > 1:
@@ -70,7 +77,7 @@ class LearningForm(DeclaredForm):
             label="Warm-up", help_text=help_text, required=False, widget=forms.NumberInput({"min": 0, "max": 1000})
         )
         self._add("warm_up.labels_per_class", number, warm_up["labels_per_class"])
-        options = [(entry.name, entry.label) for entry in warm_up_strategies()]
+        options = [(entry.name, entry.label) for entry in warm_up_strategies(targets_of(self.project).strategies)]
         text = "It also asks while fewer than two classes are labelled, when there is no model yet."
         field = forms.ChoiceField(label="Strategy of the warm-up", choices=options, help_text=text, required=False)
         self._add("warm_up.strategy", field, warm_up["strategy"]["name"])

@@ -13,8 +13,10 @@ RULES: dict[str, tuple[str, str]] = {
 }
 
 
-def rule_choices() -> list[tuple[str, str]]:
-    return [(name, f"{title}: {meaning}") for name, (title, meaning) in RULES.items()]
+def rule_choices(task: TaskType | None = None) -> list[tuple[str, str]]:
+    """For a select; of a task type those that it can have."""
+    names = RULES if task is None else task.rules
+    return [(name, "{}: {}".format(*RULES[name])) for name in names]
 
 
 def rule_problem(rule: str, task: TaskType) -> str:

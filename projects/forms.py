@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 
 from projects.consensus_rules import rule_choices
 from projects.models import Membership, Modality, Project, Role, User
-from projects.task_types import task_choices
+from projects.task_types import project_problems, task_choices, task_type
 from projects.training_settings import Training, TrainingRefused, check_training, training_of
 
 # How a team works together in the project: settings that a new project need not think about.
@@ -49,6 +49,8 @@ class ProjectForm(forms.ModelForm):
         for name, field in self.fields.items():
             if name in TEAM_FIELDS:
                 field.required = False
+        if "consensus" in self.fields:
+            self.fields["consensus"].choices = rule_choices(task_type(self.instance.task))
         for name in {"overlap", "gold_share"} & set(self.fields):
             self.fields[name].widget.attrs.update(min=0, max=1, step="any")
 
@@ -119,6 +121,13 @@ class NewProjectForm(ProjectForm):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["guidelines"].widget.attrs["rows"] = 6
+
+    def clean(self) -> dict:
+        found = super().clean()
+        if {"task", "modality"} <= found.keys():
+            for name, problem in project_problems(found["task"], found["modality"], found.get("labels", ())).items():
+                self.add_error(name, problem)
+        return found
 
     def clean_labels(self) -> list[str]:
         names = [line.strip() for line in self.cleaned_data["labels"].splitlines() if line.strip()]

@@ -2,10 +2,10 @@
 
 from rest_framework import serializers
 
-from projects.consensus_rules import rule_choices
+from projects.consensus_rules import rule_choices, rule_problem
 from projects.forms import TEAM_FIELDS
-from projects.models import Dataset, Label, Membership, Project, Role
-from projects.task_types import VALUE_HELP, task_choices
+from projects.models import Dataset, Label, Membership, Modality, Project, Role
+from projects.task_types import VALUE_HELP, project_problems, task_choices, task_type
 from projects.training_settings import TrainingRefused, check_training
 
 
@@ -52,6 +52,11 @@ class NewProjectSerializer(serializers.ModelSerializer):
             raise serializers.ValidationError(f"Each label once, please; more than once: {', '.join(twice)}.")
         return names
 
+    def validate(self, given: dict) -> dict:
+        if problems := project_problems(given["task"], given.get("modality", Modality.TEXT), given["labels"]):
+            raise serializers.ValidationError({name: [problem] for name, problem in problems.items()})
+        return given
+
 
 class ProjectChangesSerializer(serializers.ModelSerializer):
     consensus = serializers.ChoiceField(choices=rule_choices(), required=False)
@@ -64,6 +69,11 @@ class ProjectChangesSerializer(serializers.ModelSerializer):
     class Meta:
         model = Project
         fields = ["name", "description", "guidelines", "annotators_per_item", *TEAM_FIELDS, "training", "archived"]
+
+    def validate_consensus(self, rule: str) -> str:
+        if problem := rule_problem(rule, task_type(self.instance.task)):
+            raise serializers.ValidationError(problem)
+        return rule
 
     def validate_training(self, given: object) -> dict:
         try:

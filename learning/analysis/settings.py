@@ -10,8 +10,9 @@ from django.db.models import Count
 
 from annotation.models import Verdict
 from learning import engine
-from learning.configuration import ConfigurationError, ProjectFacts, read_datasets, read_entry, read_warm_up
+from learning.configuration import ConfigurationError, ProjectFacts, check_task, read_datasets, read_entry, read_warm_up
 from learning.engine.parameters import Parameter
+from learning.targets import targets_of
 from projects.models import Label, Project
 
 SPLITS = {
@@ -122,6 +123,7 @@ def _complete(section: str, settings: dict) -> dict:
 
 def validate(project: Project, given: Any) -> dict[str, Any]:
     """The complete configuration, or ConfigurationError with every fault found; nothing is written."""
+    check_task(project, targets_of(project).no_analysis)
     if not isinstance(given, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     errors: dict[str, list[str]] = {}

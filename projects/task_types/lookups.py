@@ -59,7 +59,7 @@ def count_named(rows: QuerySet, field: str, key: str = "") -> Counter:
 
     The database counts: a list of all values would be as long as the table.
     """
-    inner, params = rows.order_by().exclude(**{f"{field}__isnull": True}).values_list("pk", field).query.sql_with_params()
+    inner, params = rows.order_by().exclude(**{f"{field}__isnull": True}).values_list("id", field).query.sql_with_params()
     label, elements = _LABEL[connection.vendor, key], _ELEMENTS[connection.vendor].format(field=field)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {label}, COUNT(DISTINCT t.id) FROM ({inner}) AS t, {elements} GROUP BY 1", params)
