@@ -14,7 +14,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from learning.models import Run, Trial
 from projects import invitations
-from projects.models import Dataset, Item, Project, Role
+from projects.models import Dataset, Delivery, Item, Project, Role, Webhook
 
 PEOPLE = ("nobody", "outsider", "viewer", "annotator", "reviewer", "manager", "admin_user")
 Row = tuple[int, ...]
@@ -214,6 +214,20 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-reservations", "DELETE"): rest(MANAGER),
     ("api-take-back", "POST"): (rest(MANAGER), {"user": "annotator"}),
     ("api-pause-member", "POST"): (rest(MANAGER), {"user": "annotator", "paused": True}),
+    ("api-desk", "GET"): rest(MANAGER),
+    ("api-members-file", "POST"): (rest(MANAGER), {"csv": "user\nannotator\n"}),
+    ("api-invitations", "GET"): rest(MANAGER),
+    ("api-invitations", "POST"): rest(MANAGER, 201),
+    ("api-invitation", "DELETE"): rest(MANAGER, 204),
+    ("api-notices", "GET"): rest(VIEWER),
+    ("api-notices", "PUT"): ((401, 404, 200, 200, 200, 200, 409), {"events": ["batch_done"]}),
+    ("api-webhooks", "GET"): rest(MANAGER),
+    ("api-webhooks", "POST"): (rest(MANAGER, 201), {"url": "https://example.org/"}),
+    ("api-webhook", "PATCH"): (rest(MANAGER), {"active": False}),
+    ("api-webhook", "POST"): rest(MANAGER, 201),
+    ("api-webhook", "DELETE"): rest(MANAGER, 204),
+    ("api-deliveries", "GET"): rest(MANAGER),
+    ("api-delivery", "POST"): rest(MANAGER),
     ("api-training", "GET"): rest(MANAGER),
     ("api-training", "POST"): (rest(MANAGER), {"user": "annotator", "qualified": True}),
     ("api-golds", "GET"): rest(MANAGER),
@@ -286,6 +300,8 @@ def site(project, manager, annotator, reviewer, viewer, outsider, admin_user, se
     item = Item.objects.create(project=project, dataset=dataset, key="1", content=picture)
     run = Run.objects.create(project=project)
     trial = Trial.objects.create(run=run, strategy="margin", batch_size=1)
+    hook = Webhook.objects.create(project=project, url="https://example.org/", secret="s")
+    invitation, token = invitations.invite(project, manager, Role.ANNOTATOR)
     return {
         "project_id": project.pk,
         "item_id": item.pk,
@@ -296,7 +312,10 @@ def site(project, manager, annotator, reviewer, viewer, outsider, admin_user, se
         "user_id": annotator.pk,
         "member_id": project.memberships.get(user=annotator).pk,
         "label_id": project.labels.first().pk,
-        "token": invitations.invite(project, manager, Role.ANNOTATOR)[1],
+        "token": token,
+        "invitation_id": invitation.pk,
+        "webhook_id": hook.pk,
+        "delivery_id": Delivery.objects.create(project=project, webhook=hook, event="test").pk,
         "what": "metrics.csv",
         "action": "start",
     }

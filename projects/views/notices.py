@@ -6,12 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
-from projects import notices, webhooks
+from projects import notices, webhook_settings, webhooks
 from projects.access import project_page
-from projects.models import Project, Role, Webhook
+from projects.models import Project, Role
 
 _LOG = 50
-MAX_WEBHOOKS = 20
 
 
 @never_cache
@@ -21,8 +20,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     if request.method == "POST":
         action = request.POST.get("action", "")
         if action == "mine":
-            chosen = [name for name in notices.EVENTS if name in request.POST.getlist("events")]
-            project.memberships.filter(user=request.user).update(notices=chosen)
+            webhook_settings.choose_notices(project, request.user, request.POST.getlist("events"))
             messages.success(request, "Saved.")
             return redirect("notices", project.pk)
         if project.role != Role.MANAGER:
@@ -49,19 +47,12 @@ def _page(request: HttpRequest, project: Project, status: int = 200, **more) -> 
 
 
 def _add(request: HttpRequest, project: Project) -> HttpResponse:
-    url = request.POST.get("url", "").strip()
+    url = request.POST.get("url", "")
     try:
-        if len(url) > 500:
-            raise webhooks.Refused("The address has more than 500 characters.")
-        webhooks.check_url(url)
-        if project.webhooks.count() >= MAX_WEBHOOKS:
-            raise webhooks.Refused(f"A project has at most {MAX_WEBHOOKS} webhooks: remove one first.")
+        hook = webhook_settings.add_webhook(project, request.user, url, request.POST.getlist("events"))
     except webhooks.Refused as error:
         return _page(request, project, 400, refused=str(error), url=url[:500])
-    chosen = [name for name in notices.EVENTS if name in request.POST.getlist("events")]
-    secret = webhooks.new_secret()
-    Webhook.objects.create(project=project, url=url, secret=secret, events=chosen, created_by=request.user)
-    return _page(request, project, secret=secret)
+    return _page(request, project, secret=hook.secret)
 
 
 def _change(project: Project, action: str, given) -> str:
@@ -77,5 +68,5 @@ def _change(project: Project, action: str, given) -> str:
     if action == "remove":
         hook.delete()
         return "The webhook is removed."
-    project.webhooks.filter(pk=pk).update(active=not hook.active)
-    return "The webhook is switched off." if hook.active else "The webhook is switched on."
+    webhook_settings.switch_webhook(hook, not hook.active)
+    return "The webhook is switched on." if hook.active else "The webhook is switched off."
