@@ -5,18 +5,24 @@ A position (0 .. n-1) is an item's place in that order. The learner sees positio
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from django.core.files.storage import default_storage
+from django.db.models import QuerySet
 
 from annotation.models import Verdict
-from learning.configuration import run_items
 from learning.models import Run
-from projects.models import Modality
+from projects.models import Item, Modality, Project
 
 TRUE_SOURCES = [Verdict.Source.IMPORTED, Verdict.Source.PEOPLE, Verdict.Source.ADJUDICATED]
+
+
+def run_items(project: Project, datasets: Sequence[int]) -> QuerySet[Item]:
+    """The items of the chosen data sets (none chosen: of all), in the order in which a run numbers them."""
+    items = project.items.order_by("pk")
+    return items.filter(dataset__in=datasets) if datasets else items
 
 
 def _items(run: Run):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from django import forms
 
-from learning import engine
-from learning.configuration import MODES, ORACLES, STOP_WHEN, suggest, validate
+from learning.configuration import MODES, ORACLES, STOP_WHEN, registry_of, suggest, validate
 from learning.declared_form import SEED_CHOICES, LearningForm, field_of, is_batch_aware
+from learning.targets import targets_of
 from projects.models import Project
 
 _SECTIONS = {"features": "Features", "learner": "Learner", "strategy": "Strategy"}
@@ -39,15 +39,10 @@ _WHOLE = {"batch_size", "seed_size", "min_rounds", "random_state"}
 _RADIOS = {"mode": ("Mode", MODES), "oracle": ("Oracle", ORACLES), "stop_when": ("How many", STOP_WHEN)}
 
 
-def entries(section: str, modality: str) -> list[tuple[str, type]]:
-    """(name, class) of what this section offers for these items."""
-    registry = {"features": engine.features, "learner": engine.learners, "strategy": engine.strategies}[section]
-    return [(entry.name, entry) for entry in registry if section != "features" or entry.modality == modality]
-
-
-def _criteria() -> list[tuple[str, type]]:
-    """What may be chosen; that an empty pool ends a run is no choice."""
-    return [(entry.name, entry) for entry in engine.criteria if entry.name != "pool_empty"]
+def entries(section: str, project: Project) -> list[tuple[str, type]]:
+    """(name, class) of what this section offers for these items and this task."""
+    registry = registry_of(section, project)
+    return [(entry.name, entry) for entry in registry if section != "features" or entry.modality == project.modality]
 
 
 class RunForm(LearningForm):
@@ -56,7 +51,7 @@ class RunForm(LearningForm):
 
     def __init__(self, project: Project, *args, configuration: dict | None = None, **kwargs) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
-        self.project = project
+        self.project, self.targets = project, targets_of(project)
         self.start_from = suggest(project) | (configuration or {})
         self._add_datasets()
         for section, label in _SECTIONS.items():
@@ -78,7 +73,7 @@ class RunForm(LearningForm):
 
     def _add_section(self, section: str, label: str) -> None:
         chosen = self.start_from[section]
-        found = entries(section, self.project.modality)
+        found = entries(section, self.project)
         options = [(name, entry.label) for name, entry in found]
         self._add(
             section, forms.ChoiceField(label=label, choices=options, widget=forms.RadioSelect, required=False), chosen["name"]
@@ -91,7 +86,8 @@ class RunForm(LearningForm):
     def _add_start(self) -> None:
         """What comes before the strategy's own choice: the seed, and the warm-up."""
         text = "Typical or varied items suit a start without any label; a random seed keeps every estimate honest."
-        seed = forms.ChoiceField(label="Seed", choices=SEED_CHOICES, help_text=text, required=False)
+        choices = [(name, label) for name, label in SEED_CHOICES if name in self.targets.seeds]
+        seed = forms.ChoiceField(label="Seed", choices=choices, help_text=text, required=False)
         self._add("seed_strategy", seed, self.start_from["seed_strategy"])
         self._add_warm_up(
             "Another strategy asks until every class has this many labels; 0: none. Typical items first, doubtful ones later."
@@ -99,9 +95,10 @@ class RunForm(LearningForm):
 
     def _add_criteria(self) -> None:
         given = {criterion["name"]: criterion for criterion in self.start_from["stop"]}
-        for name, entry in _criteria():
+        for entry in self.targets.criteria():
+            name = entry.name
             self._add(f"stop.{name}", forms.BooleanField(label=entry.label, help_text=entry.help, required=False), name in given)
-            for parameter in entry.parameters:
+            for parameter in self.targets.stop_parameters(entry):
                 value = given.get(name, {}).get(parameter.name, parameter.default)
                 self._add(f"stop.{name}.{parameter.name}", field_of(parameter), value)
 
@@ -126,7 +123,7 @@ class RunForm(LearningForm):
         for section in _SECTIONS:
             name = cleaned.get(section) or self.start_from[section]["name"]
             partial[section] = {"name": name, **self._parameters(f"{section}.{name}.", cleaned)}
-        self._criteria = [name for name, _ in _criteria() if cleaned.get(f"stop.{name}")]
+        self._criteria = [entry.name for entry in self.targets.criteria() if cleaned.get(f"stop.{entry.name}")]
         partial["stop"] = [{"name": name, **self._parameters(f"stop.{name}.", cleaned)} for name in self._criteria]
         return partial
 
@@ -162,7 +159,7 @@ class RunForm(LearningForm):
                 "cost": getattr(entry, "cost", ""),
                 "fields": [self[f"{section}.{name}.{p.name}"] for p in entry.parameters],
             }
-            for name, entry in entries(section, self.project.modality)
+            for name, entry in entries(section, self.project)
         ]
         families = {option["family"]: [] for option in options}
         for option in options:
@@ -180,17 +177,20 @@ class RunForm(LearningForm):
 
     def batch_aware(self) -> list[str]:
         """The strategies that choose a batch as a whole, whatever their batch mode."""
-        return [entry.label for _, entry in entries("strategy", self.project.modality) if getattr(entry, "batch_aware", False)]
+        return [entry.label for _, entry in entries("strategy", self.project) if getattr(entry, "batch_aware", False)]
 
     def scored(self) -> list[str]:
         """The strategies whose batch mode is a setting."""
-        found = entries("strategy", self.project.modality)
+        found = entries("strategy", self.project)
         return [entry.label for _, entry in found if any(p.name == "batch_mode" for p in entry.parameters)]
 
     def criteria(self) -> list[dict]:
         return [
-            {"switch": self[f"stop.{name}"], "fields": [self[f"stop.{name}.{p.name}"] for p in entry.parameters]}
-            for name, entry in _criteria()
+            {
+                "switch": self[f"stop.{entry.name}"],
+                "fields": [self[f"stop.{entry.name}.{p.name}"] for p in self.targets.stop_parameters(entry)],
+            }
+            for entry in self.targets.criteria()
         ]
 
     def problems(self) -> list[dict]:

@@ -15,7 +15,7 @@ def metric_label(name: str) -> str:
 
 
 def in_a_sentence(name: str) -> str:
-    """"accuracy", but "F1 (macro)"."""
+    """ "accuracy", but "F1 (macro)"."""
     label = metric_label(name)
     return label.lower() if label[1:2].islower() else label
 

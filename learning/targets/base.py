@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Targets(ABC):
     # Why this is not done here, a sentence; "" where it is.
     no_analysis: str = ""
     no_labeling: str = ""
+    one_class_each: bool = True  # an item shows the learner one class, so that as many items are needed as there are classes
     compares_arms: bool = True  # with a learner of random labels (learning.arms)
 
     @abstractmethod
@@ -95,6 +97,23 @@ class Targets(ABC):
     @abstractmethod
     def classes_of(self, model: Any, labels: Labels) -> list[int]:
         """The labels that the model can predict, in its order."""
+
+    def criteria(self) -> list[type]:
+        """The stop criteria that a run here may choose; that an empty pool ends a run is no choice."""
+        return [entry for entry in engine.criteria if entry.name not in {"pool_empty", *self.criteria_left_out}]
+
+    def stop_parameters(self, criterion: type) -> list[engine.Parameter]:
+        """Its settings, of which only those scores are offered that are measured here."""
+        if self.watched is None:
+            return list(criterion.parameters)
+        found = []
+        for parameter in criterion.parameters:
+            if parameter.name == "metric":
+                choices = tuple((name, label) for name, label in parameter.choices if name in self.watched)
+                found.append(replace(parameter, choices=choices, default=self.main_metric))
+            elif parameter.name != "certainty":
+                found.append(parameter)
+        return found
 
     def stop_problem(self, criterion: dict[str, Any]) -> tuple[str, str] | None:
         """(the field, a sentence) where this stop criterion cannot be measured here."""

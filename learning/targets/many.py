@@ -28,6 +28,7 @@ class ManyLabels(Targets):
         "engine.multilabel.simulate compares strategies in a notebook."
     )
     no_labeling = "Labelling the rest at a promised accuracy is there for one label per item; this project has several."
+    one_class_each = False
     compares_arms = False
 
     def labels(self, run: Run, ids: np.ndarray) -> LabelSets:

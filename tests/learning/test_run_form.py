@@ -7,6 +7,7 @@ from learning import engine
 from learning.configuration import suggest
 from learning.forms import RunForm, entries
 from learning.models import Run
+from projects.models import Project
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def test_every_setting_has_a_line_of_help(project, items):
         if not field.help_text and name not in {"features", "learner", "strategy", "mode", "oracle", "stop_when"}
     ]
     assert without == []
-    assert all(entry.help for section in ("features", "learner", "strategy") for _, entry in entries(section, "text"))
+    sections, texts = ("features", "learner", "strategy"), Project(modality="text")
+    assert all(entry.help for section in sections for _, entry in entries(section, texts))
 
 
 def test_the_page_offers_everything_that_the_engine_has_for_these_items(browse, manager, url, items):
