@@ -136,3 +136,11 @@ def test_principal_components_are_fitted_on_the_pool_and_never_too_many():
         assert X[:9].mean(axis=0) == pytest.approx(np.zeros(9), abs=1e-4)
         again, _ = build({"name": name, "pca": 500, **size}, items, np.arange(9), 0)
         assert np.array_equal(X, again) and len(transformer.steps) == 2
+
+
+def test_embeddings_that_are_not_installed_say_how_to_get_them():
+    try:
+        import efficientnet_lite_pytorch  # noqa: F401
+    except ImportError:
+        with pytest.raises(FeatureError, match=r"pip install .\[embeddings\]"):
+            build({"name": "image_embeddings"}, [GRADIENT, GRADIENT], np.arange(2), 0)

@@ -39,8 +39,8 @@ _SMALL = {
 }
 
 
-# Sentence embeddings are an extra that the tests do without.
-SETS = [cls for cls in features if cls.name != "sentence_embeddings"]
+# Embeddings are an extra that the tests do without.
+SETS = [cls for cls in features if not cls.name.endswith("_embeddings")]
 
 
 @pytest.fixture(scope="module")

