@@ -1,9 +1,11 @@
-"""The review queue: items that people disagree on, then those that somebody flagged or commented, for a reviewer's word."""
+"""The review queue, for a reviewer's word: items that people disagree on, those that somebody flagged or commented, and labels
+that the model did not expect when it asked.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from annotation.models import Annotation, Query, Verdict
 from annotation.verdicts import adjudicate, ask_one_more, set_aside
@@ -11,7 +13,10 @@ from projects.models import Item, Project, User
 from projects.names import names_of
 from projects.task_types import task_type
 
-KINDS = {"disputed": "Disputed", "flagged": "Flagged or commented"}
+KINDS = {"disputed": "Disputed", "flagged": "Flagged or commented", "second": "Second look"}
+_LOOKED_AT = 5000  # answers that a second look considers, the latest
+_ASKING = ["development", "labeling"]  # kinds of runs that ask people
+_SECOND_LOOKS = 200  # of which it shows those where the model was surest
 MAX_COMMENT = 2000
 _RECENT = 200  # decided items that feedback looks back on
 
@@ -28,16 +33,46 @@ def waiting(project: Project, kind: str) -> QuerySet[Item]:
     """The items of one kind that wait for a reviewer, in the order of import. Raises Refused for another kind."""
     if kind not in KINDS:
         raise Refused("kind", f"There is no such kind of review; there are: {', '.join(KINDS)}.")
-    asked = Query.objects.filter(item=OuterRef("pk"))
-    disputed = Exists(asked.filter(status=Query.Status.DISPUTED))
     if kind == "disputed":
-        return project.items.filter(disputed).order_by("pk")
-    said = Annotation.objects.filter(item=OuterRef("pk"), current=True).filter(
-        Q(flagged=True) | Q(skipped=False) & ~Q(comment="")
-    )
+        return project.items.filter(pk__in=_disputed(project)).order_by("pk")
+    if kind == "second":
+        return project.items.filter(pk__in=_second_looks(project)).order_by("pk")
+    asked = Query.objects.filter(item=OuterRef("pk"))
+    # From the answers, of which there are fewer than items.
+    said = Annotation.objects.filter(project=project, current=True).filter(Q(flagged=True) | Q(skipped=False) & ~Q(comment=""))
+    found = project.items.filter(pk__in=said.exclude(gold=True, extra=True).values("item"))  # a training's are answered by itself
     settled = Verdict.objects.filter(item=OuterRef("pk"), current=True, source=Verdict.Source.ADJUDICATED)
-    set_aside_before = Exists(asked.filter(status=Query.Status.SKIPPED))
-    return project.items.filter(Exists(said)).exclude(disputed).exclude(Exists(settled)).exclude(set_aside_before).order_by("pk")
+    closed = asked.filter(status__in=[Query.Status.SKIPPED, Query.Status.DISPUTED])
+    return found.exclude(Exists(settled)).exclude(Exists(closed)).order_by("pk")
+
+
+def _disputed(project: Project) -> QuerySet:
+    """The items' ids. By the trials of the project: queries are many, and have an index by trial and status."""
+    trials = Query._meta.get_field("trial").related_model.objects.filter(run__project=project, run__kind__in=_ASKING)
+    disputed = Query.objects.filter(status=Query.Status.DISPUTED)
+    plain = disputed.alias(whose=F("project") + 0).filter(
+        trial=None, whose=project.pk
+    )  # + 0: the index by project is no use here
+    return disputed.filter(trial__in=trials.values("pk")).values("item").union(plain.values("item"))
+
+
+def n_disputed(project: Project) -> int:
+    """How many items people disagree on: the navigation of every page shows it to those who may settle them."""
+    return _disputed(project).count()
+
+
+def _second_looks(project: Project) -> list[int]:
+    """The items, of the last 5,000 answered ones, whose label is not what the model expected when it asked: the 200 of which it
+    was surest. Where a reviewer has decided, nothing is left to look at.
+    """
+    asked = Query.objects.filter(project=project, status=Query.Status.ANSWERED, prediction__isnull=False).order_by("-pk")
+    found = {item: (score, predicted) for item, score, predicted in asked.values_list("item", "score", "prediction")[:_LOOKED_AT]}
+    verdicts = Verdict.objects.filter(project=project, current=True, source=Verdict.Source.PEOPLE)
+    rows = verdicts.filter(item__in=list(found)).values_list("item", "value")
+    differ = [(found[item][0], item) for item, value in rows if found[item][1] != value]
+    # A high score means doubt; who was drawn at random may have none.
+    differ.sort(key=lambda row: (row[0] is None, row[0] or 0.0, row[1]))
+    return [item for _, item in differ[:_SECOND_LOOKS]]
 
 
 def counts(project: Project) -> dict[str, int]:
@@ -52,14 +87,13 @@ def answers_of(project: Project, items: list[Item], reader: User) -> dict[int, l
     """
     names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
     found: dict[int, list[dict[str, Any]]] = {item.pk: [] for item in items}
-    contents = {item.pk: item.content for item in items}
     rows = list(Annotation.objects.filter(item__in=items, current=True).order_by("pk"))
     people = names_of(project, {row.user_id for row in rows}, reader)
     for row in rows:
         found[row.item_id].append(
             {
                 "person": people[row.user_id],
-                "value": None if row.skipped else task.raw(row.value, names, contents[row.item_id]),
+                "value": None if row.skipped else task.raw(row.value, names),
                 "text": "" if row.skipped else task.display(row.value, names),
                 "cell": "" if row.skipped else task.cell(row.value, names),
                 "seconds": row.seconds,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from annotation import review
 from projects.access import project_page
 from projects.errors import WrongState
+from projects.item_search import describe
 from projects.models import Modality, Project, Role
 from projects.task_types import InvalidValue
 
@@ -43,6 +44,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "asked_more": more,
+        "label_now": describe(project, [item])[0].verdict if item and kind == "second" else "",
         "may_ask": not (more and project.consensus == "unanimous"),
         "kind": kind,
         "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],

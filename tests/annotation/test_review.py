@@ -3,8 +3,10 @@
 import pytest
 
 from annotation import queue
-from annotation.models import Query, Verdict
-from annotation.queries import ask
+from annotation.models import Purpose, Query, Verdict
+from annotation.queries import Ask, ask
+from annotation.review import n_disputed
+from projects.models import Project
 from projects.names import letters
 from tests.annotation.asking import asked, items_of, running
 
@@ -93,3 +95,40 @@ def test_a_dispute_that_another_opinion_did_not_end_comes_back_for_the_reviewer_
     assert "Another opinion has come" in page and "Ask one person more" not in page
     again = api(reviewer).post(f"{address}{disputed.pk}/", {"action": "ask"}, format="json")
     assert again.status_code == 409 and "decide it yourself" in again.json()["detail"].lower()
+
+
+def test_the_navigation_says_how_many_items_wait_and_only_to_those_who_may_settle_them(
+    project, disputed, annotator, reviewer, browse
+):
+    address = f"/projects/{project.pk}/items/"
+    assert "> disputed</span>" in browse(reviewer).get(address).content.decode()
+    assert "> disputed</span>" not in browse(annotator).get(address).content.decode()
+    assert n_disputed(project) == 1
+
+
+def test_disputes_are_counted_once_whoever_asked(project, disputed, annotator):
+    ham, other = items_of(project, 2)
+    trial = running(project)
+    for item, by in [(disputed, trial), (ham, None)]:
+        Query.objects.create(project=project, item=item, trial=by, round_number=0, purpose="query", rank=1, status="disputed")
+    Query.objects.create(project=project, item=other, trial=trial, round_number=0, purpose="query", rank=1)
+    stranger = Project.objects.create(name="Elsewhere")
+    (foreign,) = items_of(stranger, 1)
+    Query.objects.create(project=stranger, item=foreign, round_number=0, purpose="plain", rank=1, status="disputed")
+    assert n_disputed(project) == 2
+
+
+def test_a_label_that_the_model_did_not_expect_gets_a_second_look_the_surest_first(project, annotator, reviewer, api, browse):
+    ham, spam = project.labels.values_list("pk", flat=True)
+    expected, surprising = items_of(project, 2)
+    asks = [Ask(item.pk, 1, Purpose.QUERY, "margin", 0.5, prediction=ham) for item in (expected, surprising)]
+    ask(project, running(project), 1, asks, wanted=1)
+    queue.submit(annotator, project, item=expected, value="ham", token="a")
+    queue.submit(annotator, project, item=surprising, value="spam", token="b")
+    address = f"/api/projects/{project.pk}/review/"
+    client = api(reviewer)
+    assert [row["item"] for row in client.get(f"{address}?kind=second").json()["results"]] == [surprising.pk]
+    page = browse(reviewer).get(f"/projects/{project.pk}/review/").content.decode()
+    assert "The label is spam. The model expected another one" in page
+    client.post(f"{address}{surprising.pk}/", {"action": "decide", "value": "spam"}, format="json")
+    assert client.get(f"{address}?kind=second").json()["count"] == 0
