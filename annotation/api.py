@@ -275,7 +275,7 @@ def _annotation(project: Project, row: Annotation, names: dict[int, str], people
         "key": row.item.key,
         "user": row.user_id,
         "username": people[row.user_id],
-        "value": task_type(project.task).raw(row.value, names, row.item.content),
+        "value": task_type(project.task).raw(row.value, names),
         "skipped": row.skipped,
         "extra": row.extra,
         "flagged": row.flagged,
@@ -314,7 +314,7 @@ class UndoView(ProjectView):
             names = dict(project.labels.values_list("pk", "name"))
             answer["undone"] = undone.pk
             answer["item"] = item_payload(project, undone.item, place.query if place else None, place)
-            answer["value"] = task_type(project.task).raw(undone.value, names, undone.item.content)
+            answer["value"] = task_type(project.task).raw(undone.value, names)
         return Response(answer)
 
 

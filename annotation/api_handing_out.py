@@ -290,7 +290,7 @@ class GoldsView(ManagersView):
         rows = Gold.objects.filter(project=project).select_related("item").order_by("item_id")
         names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
         found = [
-            {"item": g.item_id, "key": g.item.key, "value": task.raw(g.value, names, g.item.content), "training": g.training}
+            {"item": g.item_id, "key": g.item.key, "value": task.raw(g.value, names), "training": g.training}
             for g in pages.paginate_queryset(rows, request, view=self)
         ]
         return pages.get_paginated_response(found)

@@ -165,7 +165,7 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
 
     def written(value: Any, content: str) -> Any:
         """As the format writes it; None for none."""
-        return (task.cell(value, names) or None) if flat else task.raw(value, names, content)
+        return (task.cell(value, names) or None) if flat else task.line(value, names, content)
 
     found = items.order_by("pk").values_list("pk", "key", "content", "metadata", "dataset_id", "known")
     # The address of one picture is that of another with the id exchanged; reverse() per row would cost more than the rest.
@@ -177,7 +177,7 @@ def _chunks(project: Project, items: QuerySet[Item], run, extra: Mapping, base_u
         span = {"item_id__gte": first, "item_id__lte": last}
         verdicts = _verdicts(project, span)
         contents = {row[0]: row[2] for row in chunk}
-        answers = _answers(project, span, lambda pk, value, of=contents: task.raw(value, names, of.get(pk, "")), people)
+        answers = _answers(project, span, lambda pk, value, of=contents: task.line(value, names, of.get(pk, "")), people)
         asked = _asked(trial, span) if trial else {}
         rows = []
         for pk, key, content, metadata, dataset_id, known in chunk:

@@ -82,13 +82,13 @@ def describe(project: Project, items: Iterable[Item]) -> list[ItemLine]:
     lines = []
     for item in items:
         line = ItemLine(item, imported=task.display(item.known, names), n_annotations=answers[item.pk])
-        line.imported_raw = task.raw(item.known, names, item.content)
+        line.imported_raw = task.raw(item.known, names)
         line.disputed = item.pk in disputed
         if project.modality == Modality.TABLE:
             line.row = row_of(item.content)
         if verdict := verdicts.get(item.pk):
             line.verdict, line.probability = task.display(verdict.value, names), verdict.probability
-            line.verdict_raw = task.raw(verdict.value, names, item.content)
+            line.verdict_raw = task.raw(verdict.value, names)
             line.source, line.source_text = verdict.source, sources[verdict.source]
             line.color = next((labels[pk].color for pk in task.labels_of(verdict.value) if pk in labels), "")
         lines.append(line)
@@ -116,7 +116,7 @@ def story(project: Project, item: Item, reader: User) -> Story:
     for row in annotations:
         row.person = people[row.user_id]
     for row in (*annotations, *verdicts):
-        row.text, row.raw = task.display(row.value, names), task.raw(row.value, names, item.content)
+        row.text, row.raw = task.display(row.value, names), task.raw(row.value, names)
         named = task.labels_of(row.value) if row.value is not None else []
         row.color = next((labels[pk].color for pk in named if pk in labels), "")
     queries = list(item.queries.select_related("trial__run").order_by("-pk")[:200])

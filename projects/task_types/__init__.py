@@ -6,21 +6,27 @@ from projects.models import Modality
 from projects.task_types.base import InvalidValue, TaskType
 from projects.task_types.multiple import MultipleLabels
 from projects.task_types.single import SingleLabel
+from projects.task_types.spans import OverlappingSpans, Spans
 
 __all__ = [
     "VALUE_HELP",
     "InvalidValue",
     "MultipleLabels",
+    "OverlappingSpans",
     "SingleLabel",
+    "Spans",
     "TaskType",
     "project_problems",
     "task_choices",
     "task_type",
 ]
 
-VALUE_HELP = "By the project's task. single: the name of a label. multiple: a list of names, [] for none of them."
+VALUE_HELP = (
+    "By the project's task. single: the name of a label. multiple: a list of names, [] for none of them. spans and "
+    'spans_overlapping: a list of {"start", "end", "label"}, counted in code points, the end excluded; [] for nothing marked.'
+)
 
-_TASK_TYPES: dict[str, TaskType] = {task.name: task for task in (SingleLabel(), MultipleLabels())}
+_TASK_TYPES: dict[str, TaskType] = {task.name: task for task in (SingleLabel(), MultipleLabels(), Spans(), OverlappingSpans())}
 
 
 def task_type(name: str) -> TaskType:

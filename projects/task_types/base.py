@@ -68,9 +68,13 @@ class TaskType:
         self.check_content(stored, content)
         return stored
 
-    def raw(self, stored: Any, names_by_id: Mapping[int, str], content: str = "") -> Any:
-        """What REST and JSON lines write, with names in the order of `names_by_id`; None for None."""
+    def raw(self, stored: Any, names_by_id: Mapping[int, str]) -> Any:
+        """What REST writes, with names in the order of `names_by_id`; None for None."""
         raise NotImplementedError
+
+    def line(self, stored: Any, names_by_id: Mapping[int, str], content: str) -> Any:
+        """What JSON lines write of an item with this content; None for None."""
+        return self.raw(stored, names_by_id)
 
     def cell(self, stored: Any, names_by_id: Mapping[int, str]) -> str:
         """What a CSV writes, and `read_cell` reads; empty for None."""

@@ -18,10 +18,9 @@ class MultipleLabels(TaskType):
     name = "multiple"
     title = "Several labels per item, or none"
     template = "annotation/tasks/_multiple.html"
-    main_metric = "micro_f1"
+    main_metric = "f1_micro"
     columns = ("labels",)
     empty_cells = True
-    not_learned = "No run can learn several labels per item yet: label, export, and train outside."
 
     def name_problem(self, name: str) -> str:
         return "A label's name has no | where items have several labels: files separate the labels by it." if "|" in name else ""
@@ -45,7 +44,7 @@ class MultipleLabels(TaskType):
             raise InvalidValue("The value must be a list of names of labels; [] for none of them.")
         return sorted({label_id(name, ids_by_name) for name in _names(raw)})
 
-    def raw(self, stored: list[int] | None, names_by_id: Mapping[int, str], content: str = "") -> list[str] | None:
+    def raw(self, stored: list[int] | None, names_by_id: Mapping[int, str]) -> list[str] | None:
         if stored is None:
             return None
         chosen = set(stored)

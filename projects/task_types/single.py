@@ -32,7 +32,7 @@ class SingleLabel(TaskType):
             raise InvalidValue("The value must be the name of one label, as a text.")
         return label_id(raw, ids_by_name)
 
-    def raw(self, stored: int | None, names_by_id: Mapping[int, str], content: str = "") -> str | None:
+    def raw(self, stored: int | None, names_by_id: Mapping[int, str]) -> str | None:
         return None if stored is None else label_name(stored, names_by_id)
 
     def cell(self, stored: int | None, names_by_id: Mapping[int, str]) -> str:

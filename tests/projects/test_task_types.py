@@ -162,3 +162,117 @@ def test_a_value_that_is_none_of_the_task_is_named(several):
     ids = dict(several.labels.values_list("name", "pk"))
     with pytest.raises(InvalidValue, match="a, b, c"):
         task_type("multiple").parse(["nothing"], ids)
+
+
+# --- Spans
+
+TEXT = "😀 colon cancer and gout"
+
+
+@pytest.fixture
+def marking(project, manager, annotator) -> Project:
+    """Texts in which diseases and organs are marked; marks overlap nowhere."""
+    project.labels.all().delete()
+    Project.objects.filter(pk=project.pk).update(task="spans")
+    project.refresh_from_db()
+    for name in ("Disease", "Organ"):
+        add_label(project, name)
+    return project
+
+
+def span(start: int, end: int, label: str = "Disease", **more) -> dict:
+    return {"start": start, "end": end, "label": label, **more}
+
+
+def lines(*spans: list, text: str = TEXT) -> str:
+    return "\n".join(json.dumps({"id": str(i), "text": text, "spans": given}) for i, given in enumerate(spans, 1))
+
+
+def test_spans_come_from_json_lines_and_go_out_with_their_text(marking):
+    given = [span(19, 23, text="gout"), span(2, 14, text="colon cancer")]
+    made = imported(marking, lines(given, [], None), "d.jsonl")
+    assert (made.imported, made.labeled) == (3, 2)
+    assert known(marking) == {"1": [span(2, 14), span(19, 23)], "2": [], "3": None}
+    out = [json.loads(line) for line in exported(marking, "jsonl").splitlines()]
+    assert [row["verdict"] for row in out] == [[given[1], given[0]], [], None]
+    assert json.loads(next(csv.DictReader(io.StringIO(exported(marking, "csv"))))["verdict"]) == [span(2, 14), span(19, 23)]
+    for format in ("csv", "jsonl"):
+        other = Project.objects.create(name=format, task="spans")
+        imported(other, exported(marking, format), f"x.{format}", text_column="content", label_column="verdict", key_column="key")
+        assert known(other) == known(marking)
+
+
+def test_every_span_that_cannot_be_is_named_with_its_reason(marking):
+    faults = {
+        "beyond the text, which has 23": [span(19, 24)],
+        "no character in it": [span(4, 4)],
+        "whole numbers": [span(2.5, 4)],
+        "should be 'gout', and there stands 'out'": [span(20, 23, text="gout")],  # counted in UTF-16
+        "2 to 14 ('Disease') and 8 to 14 ('Organ') overlap": [span(2, 14), span(8, 14, "Organ")],
+        "has no label": [span(2, 14, " ")],
+        "must be a list": [{"from": 2, "to": 14}],
+        "no JSON list": "gout",
+    }
+    made = imported(marking, lines(*faults.values(), [span(2, 14)]), "d.jsonl")
+    assert made.imported == 1
+    assert [error["row"] for error in made.errors] == list(range(1, 1 + len(faults)))
+    for words, error in zip(faults, made.errors, strict=True):
+        assert words in error["error"], error
+
+
+def test_spans_may_overlap_where_the_project_says_so(marking):
+    Project.objects.filter(pk=marking.pk).update(task="spans_overlapping")
+    imported(Project.objects.get(pk=marking.pk), lines([span(8, 14, "Organ"), span(2, 14), [2, 14, "Disease"]]), "d.jsonl")
+    marking.refresh_from_db()
+    assert known(marking) == {"1": [span(2, 14), span(8, 14, "Organ")]}
+
+
+def test_marked_words_by_rest(marking, manager, annotator, api):
+    imported(marking, lines(None), "d.jsonl")
+    item = marking.items.get().pk
+    url = f"/api/projects/{marking.pk}/annotations/"
+
+    def answer(value, token="t"):
+        return api(annotator).post(url, {"item": item, "value": value, "token": token}, format="json")
+
+    for value, words in (
+        ([span(2, 14), span(13, 16)], "2 to 14 ('Disease') and 13 to 16 ('Disease') overlap"),
+        ([span(19, 24)], "beyond the text"),
+        ([span(2, 14, "Drug")], "The labels are: Disease, Organ"),
+        ("gout", "list of spans"),
+        (["gout"], "list of spans"),
+        ([span(True, 14)], "whole numbers"),
+    ):
+        said = answer(value)
+        assert said.status_code == 400 and words in said.json()["value"][0], said.content
+    assert marking.annotations.count() == 0
+    assert answer([span(19, 23), span(2, 14, "Organ"), span(19, 23)]).status_code == 201
+    assert api(annotator).get(url).json()["results"][0]["value"] == [span(2, 14, "Organ"), span(19, 23)]
+    organ = marking.labels.get(name="Organ")
+    assert api(manager).get(f"/api/projects/{marking.pk}/items/", {"label": "Organ"}).json()["count"] == 1
+    merge_label(organ, marking.labels.get(name="Disease"))
+    assert api(annotator).get(url).json()["results"][0]["value"] == [span(2, 14), span(19, 23)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "value"),
+    [
+        ([[span(0, 4, 1), span(6, 9, 2)], [span(0, 4, 1)], [span(0, 5, 1)]], [span(0, 4, 1)]),
+        ([[span(0, 4, 1)], [span(0, 5, 1)]], None),  # each has half of the answers
+        ([[], [], [span(0, 4, 1)]], []),
+    ],
+)
+def test_a_span_holds_that_more_than_half_have_exactly(answers, value):
+    assert task_type("spans").consensus(answers) == value
+
+
+def test_only_texts_have_words_to_mark_and_no_run_learns_it(marking, admin_user, manager, api, browse):
+    said = api(admin_user).post("/api/projects/", {"name": "New", "task": "spans", "modality": "image"}, format="json")
+    assert said.status_code == 400 and "texts only" in said.json()["task"][0]
+    page = browse(admin_user).post(
+        "/projects/new/", {"name": "New", "task": "spans", "modality": "table", "annotators_per_item": 1}
+    )
+    assert page.status_code == 400 and b"texts only" in page.content
+    said = api(manager).post("/api/runs/", {"project": marking.pk, "kind": "development"}, format="json")
+    assert said.status_code == 400 and "mark words" in said.content.decode()
+    assert b"mark words" in browse(manager).get(f"/projects/{marking.pk}/runs/new/").content
