@@ -218,6 +218,9 @@ class NewDatasetSerializer(serializers.Serializer):
     labels_file = serializers.FileField(required=False, help_text="Pictures only: a CSV with the columns file and label.")
     text_column = serializers.CharField(required=False)
     label_column = serializers.CharField(required=False, allow_blank=True, help_text="Empty: the file has no labels.")
+    empty_is_none = serializers.BooleanField(
+        required=False, help_text="Several labels per item only: an empty cell is the value “none of them”, not no value."
+    )
     key_column = serializers.CharField(required=False, allow_blank=True, help_text="Empty: the items are numbered.")
     delimiter = serializers.CharField(required=False, trim_whitespace=False, help_text="One character, or the word tab.")
     encoding = serializers.CharField(required=False)

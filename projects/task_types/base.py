@@ -34,6 +34,8 @@ class TaskType:
     few_values = False
     # What the column of the values is called in files, if not label.
     columns: Sequence[str] = ()
+    column_label = "Labels"
+    column_help = "May be partly empty."
     # An empty cell of a file can be a value.
     empty_cells = False
     # Values are checked against the content of their item.

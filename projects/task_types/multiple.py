@@ -20,6 +20,7 @@ class MultipleLabels(TaskType):
     template = "annotation/tasks/_multiple.html"
     main_metric = "f1_micro"
     columns = ("labels",)
+    column_help = "Names with | between them, or a JSON list; | alone is none of them."
     empty_cells = True
 
     def name_problem(self, name: str) -> str:

@@ -31,6 +31,8 @@ class OverlappingSpans(TaskType):
     modalities = (Modality.TEXT.value,)
     not_learned = "No run can learn to mark words yet: label, export, and train outside."
     columns = ("spans", "entities")
+    column_label = "Spans"
+    column_help = "A JSON list of {start, end, label}, counted in characters (Unicode code points). May be partly empty."
     needs_content = True
     overlapping = True
 

@@ -12,6 +12,7 @@ from projects.importing import ImportRefused, begin, preview, receive, retry
 from projects.importing.receive import discard
 from projects.importing.rows import DELIMITERS
 from projects.models import Dataset, Modality, Project, Role
+from projects.task_types import task_type
 
 _ENCODINGS = [
     "utf-8",
@@ -115,6 +116,8 @@ def _choices(request: HttpRequest, found: Dataset) -> dict:
     if found.project.modality == Modality.IMAGE:
         given = {"folder_labels": request.POST.get("folder_labels") == "on"}
         given |= {"label_column": request.POST["label_column"]} if "label_column" in request.POST else {}
+    if task_type(found.project.task).empty_cells:
+        given["empty_is_none"] = request.POST.get("empty_is_none") == "on"
     return given
 
 
@@ -132,6 +135,7 @@ def _draft(request, project: Project, found: Dataset, chosen: dict | None, error
     context = {
         "project": project, "dataset": found, "preview": shown, "problem": problem,
         "encodings": sorted({*_ENCODINGS, *([shown.mapping["encoding"]] if shown and shown.mapping.get("encoding") else [])}),
+        "task": task_type(project.task),
         "delimiters": [("tab" if key == "\t" else key, name) for key, name in DELIMITERS.items()],
     }  # fmt: skip
     if shown:

@@ -65,7 +65,7 @@ def test_staff_make_projects_and_manage_them_others_do_not(api, staff, manager):
     [
         ({}, "name"),
         ({"name": "x", "modality": "sound"}, "modality"),
-        ({"name": "x", "task": "spans"}, "task"),
+        ({"name": "x", "task": "regions"}, "task"),
         ({"name": "x", "annotators_per_item": 0}, "annotators_per_item"),
         ({"name": "x", "labels": ["a", "a"]}, "labels"),
         ({"name": "x", "title": "y"}, "title"),
