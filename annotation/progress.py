@@ -22,6 +22,12 @@ _KEEP_EARLIER_SECONDS = 60.0
 _earlier: dict[tuple, tuple[float, int]] = {}
 
 
+# What a page holds beyond the item on the screen, so that a cut connection stops nobody at once: it is kept from others and
+# was chosen before the next training. In a batch, all pages together hold a quarter of what is left; without a run, MOST.
+LEAST, MOST = 3, 12
+_SHARE = 4
+
+
 def forget() -> None:
     """Drop what this process keeps: for tests, where ids come again after a rollback."""
     _team.clear()
@@ -29,7 +35,8 @@ def forget() -> None:
 
 
 def progress(user: User, project: Project) -> dict:
-    """Mine today and in all; of the run that asks now: its batch, and its labels against its budget."""
+    """Mine today and in all; of the run that asks now: its batch, and its labels against its budget; how many items a page
+    may hold ahead."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     today = statements.n_answers(project.pk, user.pk, midnight, _FOR_EVER)
     return {"mine_today": today, "mine_total": _before(user, project, midnight) + today, **team_progress(project)}
@@ -49,7 +56,7 @@ def _before(user: User, project: Project, midnight: datetime) -> int:
 
 
 def team_progress(project: Project) -> dict:
-    """{"batch": {...} or None, "run": {...} or None} of the run that asks now; at most a second old."""
+    """{"batch": {...} or None, "run": {...} or None} of the run that asks now, and "ahead": n; at most a second old."""
     kept = _team.get(project.pk)
     if kept and time.monotonic() - kept[0] < _KEEP_SECONDS:
         return kept[1]
@@ -64,21 +71,28 @@ def _team_progress(project: Project) -> dict:
     run = project.runs.filter(status__in=["queued", "running"], kind="development").order_by("pk").first()
     trial = run.trials.first() if run else None
     if trial is None:
-        return {"batch": None, "run": None}
+        return {"batch": None, "run": None, "ahead": _ahead(project, None)}
     counts: dict[str, int] = {}
     batch = trial.queries.filter(round_number=trial.round_number, in_batch=True).exclude(status=Query.Status.WITHDRAWN)
     for status, n in batch.order_by().values_list("status").annotate(n=Count("pk")):
         counts[status] = n
     fresh = Q(closed_at__gte=trial.trained_at) if trial.trained_at else Q()
     news = trial.queries.filter(fresh, status=Query.Status.ANSWERED).exclude(purpose=Purpose.TEST).count()
+    answered, total = sum(counts.get(status, 0) for status in _CLOSED), sum(counts.values())
     return {
-        "batch": {
-            "round": trial.round_number,
-            "answered": sum(counts.get(status, 0) for status in _CLOSED),
-            "total": sum(counts.values()),
-        },
+        "ahead": _ahead(project, total - answered),
+        "batch": {"round": trial.round_number, "answered": answered, "total": total},
         "run": {"id": run.pk, "name": str(run), "labels": trial.n_labeled + news, "budget": _budget(run.configuration)},
     }
+
+
+def _ahead(project: Project, left: int | None) -> int:
+    """How many items each page may hold beyond the one on the screen. `left`: open ones of the batch; None: there is no run."""
+    members = project.memberships.values("user")
+    leases = Assignment.objects.filter(user__in=members, state=Assignment.State.LEASED, leased_until__gt=timezone.now())
+    people = max(1, leases.values("user").distinct().count())
+    room = MOST // people if left is None else left // (_SHARE * people)
+    return min(MOST, max(LEAST, room))
 
 
 def _budget(configuration: dict) -> int | None:

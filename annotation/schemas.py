@@ -83,6 +83,7 @@ class EmptySerializer(s.Serializer):
 class MyProgressSerializer(s.Serializer):
     mine_today = s.IntegerField()
     mine_total = s.IntegerField()
+    ahead = s.IntegerField(help_text="How many items to hold beyond the one that is being looked at.")
     batch = BatchSerializer(allow_null=True)
     run = RunProgressSerializer(allow_null=True)
 

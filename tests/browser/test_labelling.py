@@ -111,6 +111,27 @@ def test_answers_given_offline_are_kept_over_a_reload_and_each_is_sent_once(page
     assert key_of(page) not in given
 
 
+def test_a_dozen_items_are_at_hand_offline_and_the_page_says_what_happens_when_they_are_used_up(
+    page, project, annotator, open_page
+):
+    items_of(project, 40)  # without a run: in import order
+    open_page(page, annotator)
+    press_and_wait(page, "1")
+    page.wait_for_function("document.getElementById('saved-text').textContent === 'All saved'")
+    page.context.set_offline(True)
+    page.wait_for_function("document.getElementById('saved-text').textContent === 'Offline: 13 at hand'")
+    given = [press_and_wait(page, "12"[i % 2]) for i in range(12)] + [key_of(page)]
+    page.keyboard.press("1")
+    page.wait_for_selector("#empty:not([hidden])")
+    page.wait_for_function("document.getElementById('empty-text').textContent.startsWith('Your 13 answers are kept')")
+    assert len(answers()) == 1
+    page.context.set_offline(False)
+    page.wait_for_selector("#item:not([hidden])")  # the next one comes by itself
+    saved(page)
+    assert len(answers()) == Annotation.objects.count() == 14
+    assert set(given) < set(answers())
+
+
 def test_an_answer_whose_acknowledgement_was_lost_is_stored_once(page, queue, annotator, open_page):
     open_page(page, annotator)
     lost = []

@@ -13,7 +13,7 @@ import { Zoom } from "./zoom.js";
 const setup = JSON.parse(document.getElementById("setup").textContent);
 const panel = await loadPanel();
 const $ = (id) => document.getElementById(id);
-const AHEAD = 3;
+const AHEAD = 3; // at hand beyond the one on the screen, until the server says how many (its `ahead`)
 const POLL = 2000;
 const KEEP_HISTORY = 100;
 const HEARTBEAT = (setup.leaseSeconds * 1000) / 5;
@@ -21,6 +21,8 @@ const HEARTBEAT = (setup.leaseSeconds * 1000) / 5;
 let current = null;
 let away = null; // {item}: where I was, while an earlier answer of mine is open
 let ahead = [];
+let hold = AHEAD;
+let asked = false; // the answer on its way asks for the next items
 let leaseUntil = "";
 let pollTimer = null;
 let fetching = false;
@@ -39,21 +41,33 @@ function post(url, body, timeout = 15_000, keepalive = false) {
   return fetch(url, { method: "POST", headers, body: JSON.stringify({ ...body, ...wanted(url) }), signal, keepalive });
 }
 
-/* How many items to hand out along with an answer: what is on the screen and ahead, and what is answered but not sent yet. */
+/* How many items to hand out along with an answer: what is on the screen and ahead, and what is answered but not sent yet.
+   Who holds many asks when half of them are used up: each comes with all its text. */
 function wanted(url) {
-  return url === setup.urls.annotations ? { next: Math.min(50, 1 + AHEAD + Math.max(0, outbox.waiting - 1)) } : {};
+  if (url !== setup.urls.annotations) return {};
+  asked = ahead.length < AHEAD || ahead.length <= hold / 2;
+  return asked ? { next: Math.min(50, 1 + hold + Math.max(0, outbox.waiting - 1)) } : {};
+}
+
+function noteProgress(progress) {
+  hold = progress.ahead ?? AHEAD;
+  showProgress(progress);
+}
+
+function saved() {
+  showSaved(outbox, setup, ahead.length + (current ? 1 : 0));
 }
 
 const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   post,
   onSent(entry, answer) {
-    if (answer.progress) showProgress(answer.progress);
+    if (answer.progress) noteProgress(answer.progress);
     if (answer.outcome === "extra") announce(answer.message);
     if (answer.training) lesson.tell(entry.token, answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
-    if (entry.kind === "answer") take(answer.next ?? []);
+    if (entry.kind === "answer" && asked) take(answer.next ?? []);
   },
   onChange() {
-    showSaved(outbox, setup);
+    saved();
     if (lesson.token && outbox.refused.some((entry) => entry.token === lesson.token)) lesson.refused();
   },
 });
@@ -148,7 +162,7 @@ async function undoOnServer() {
     const found = await response.json();
     if (!response.ok || !found.item) return tell("There is nothing to undo.");
     done.delete(found.item.item);
-    showProgress(found.progress);
+    noteProgress(found.progress);
     back(found.item, { value: found.value ?? undefined, skipped: found.value === null });
   } catch {
     tell("Undo needs the connection.");
@@ -190,7 +204,7 @@ async function refill() {
   if (fetching) return;
   fetching = true;
   try {
-    const response = await post(setup.urls.next, { count: Math.min(50, 1 + AHEAD + outbox.waiting) });
+    const response = await post(setup.urls.next, { count: Math.min(50, 1 + hold + outbox.waiting) });
     const body = await response.json();
     outbox.offline = false;
     if (response.ok) { outbox.held = null; take(body); }
@@ -198,19 +212,26 @@ async function refill() {
     if (response.ok && !current) await explain();
   } catch {
     outbox.offline = true;
-    if (!current) showReason({ title: "No connection to the server", text: "Trying again every two seconds. What you answered is kept in this browser." });
+    if (!current) showReason(unreachable());
   } finally {
     fetching = false;
   }
-  showSaved(outbox, setup);
+  saved();
   if (!current) pollTimer = setTimeout(refill, POLL);
+}
+
+/* The items at hand are used up, or there never were any. */
+function unreachable() {
+  const n = outbox.waiting;
+  const kept = n ? `Your ${n === 1 ? "answer is" : `${n} answers are`} kept in this browser, also when you close it, and sent when the connection is back. ` : "";
+  return { title: "No connection to the server", text: `${kept}The items that were at hand are answered; the next ones come by themselves. Trying again every two seconds.` };
 }
 
 async function explain() {
   const response = await fetch(`${setup.urls.progress}?empty=true`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
   if (!response.ok) return;
   const facts = await response.json();
-  showProgress(facts);
+  noteProgress(facts);
   if (!current) showReason(facts.empty);
 }
 
@@ -330,7 +351,7 @@ setInterval(async () => {
 }, HEARTBEAT);
 
 if (matchMedia("(max-width: 760px)").matches) $("guidelines").open = false;
-showSaved(outbox, setup);
+saved();
 outbox.pump();
 refill();
-fetch(setup.urls.progress, { headers: { Accept: "application/json" } }).then((r) => r.ok && r.json()).then((p) => p && showProgress(p)).catch(() => {});
+fetch(setup.urls.progress, { headers: { Accept: "application/json" } }).then((r) => r.ok && r.json()).then((p) => p && noteProgress(p)).catch(() => {});

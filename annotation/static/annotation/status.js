@@ -40,10 +40,11 @@ function ago(since) {
   return seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
 }
 
-export function showSaved(outbox, setup) {
+/* `left`: items at hand, the one on the screen too. */
+export function showSaved(outbox, setup, left) {
   const n = outbox.waiting;
   const [kind, text] = outbox.held ? ["bad", `${n ? `${n} kept in this browser` : "Not connected"}`]
-    : outbox.offline ? ["warn", n ? `Offline: ${n} kept in this browser` : "Offline"]
+    : outbox.offline ? ["warn", n ? `Offline: ${n} kept in this browser, ${left} at hand` : `Offline: ${left} at hand`]
     : n ? ["info live", `${n} waiting to be sent`] : ["good", "All saved"];
   $("saved").className = `lb-saved badge ${kind}`;
   if ($("saved-text").textContent !== text) $("saved-text").textContent = text;
