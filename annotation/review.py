@@ -134,6 +134,17 @@ def review(user: User, project: Project, item: Item, action: str, *, value: Any 
     raise Refused("action", "There is no such action; there are: decide, ask, skip.")
 
 
+def meanwhile(project: Project) -> str:
+    """What the runs that go on make of disputed items until they are decided, in a sentence."""
+    runs = project.runs.filter(kind="development", status__in=["queued", "running", "paused"]).only("name", "configuration")
+    taking = [str(run) for run in runs if run.configuration.get("disputed") == "majority"]
+    said = "The learner learns from decided items only: what is disputed waits here, what is not decidable is left out."
+    if taking:
+        verb = "takes" if len(taking) == 1 else "take"
+        said = f"Until disputed items are decided, {', '.join(taking)} {verb} what most people say of them; ties are left out."
+    return said
+
+
 @dataclass(frozen=True)
 class Overruled:
     item: Item

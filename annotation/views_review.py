@@ -44,6 +44,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "asked_more": more,
+        "meanwhile": review.meanwhile(project),
         "label_now": describe(project, [item])[0].verdict if item and kind == "second" else "",
         "may_ask": not (more and project.consensus == "unanimous"),
         "kind": kind,

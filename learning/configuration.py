@@ -26,6 +26,10 @@ ORACLES = {
     "people": "People answer. Labels that the data set brought count from the start.",
     "known": "Imported labels answer where they exist, one batch at a time; people answer the rest.",
 }
+DISPUTED = {
+    "left_out": "The learner leaves them out until a reviewer has decided.",
+    "majority": "Until then the learner takes what most people say; ties stay out, and none of it measures the model.",
+}
 _SECTIONS = ("features", "learner", "strategy")
 _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "batch_size": (int, 1, 100_000, "Batch size"),
@@ -37,7 +41,7 @@ _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "min_rounds": (int, 1, 10_000, "Rounds before a stop"),
 }
 STOP_WHEN = {"any": "One of them is enough.", "all": "All of them must hold."}
-_CHOICES = {"mode": MODES, "oracle": ORACLES, "stop_when": STOP_WHEN}
+_CHOICES = {"mode": MODES, "oracle": ORACLES, "stop_when": STOP_WHEN, "disputed": DISPUTED}
 _KEYS = {*_SECTIONS, *_NUMBERS, *_CHOICES, "seed_strategy", "stop", "warm_up", "datasets"}
 MIN_ITEMS = 10
 # A first model needs few labels; that people must give 100 test labels before it starts is about what they accept.
@@ -131,6 +135,7 @@ def _suggest(facts: ProjectFacts) -> dict:
         "min_rounds": 3,
         "mode": "continuous",
         "oracle": oracle,
+        "disputed": "left_out",
         "random_state": 0,
         "exploration": 0.1,
         "quorum": 0.9,

@@ -5,6 +5,7 @@ A position (0 .. n-1) is an item's place in that order. The learner sees positio
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,9 +13,10 @@ import pandas as pd
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
-from annotation.models import Verdict
+from annotation.models import Annotation, Query, Verdict
 from learning.models import Run
 from projects.models import Item, Modality, Project
+from projects.task_types import task_type
 
 TRUE_SOURCES = [Verdict.Source.IMPORTED, Verdict.Source.PEOPLE, Verdict.Source.ADJUDICATED]
 
@@ -73,14 +75,24 @@ class Labels:
         rows = Verdict.objects.filter(project_id=self.run.project_id, current=True, source__in=TRUE_SOURCES)
         return self._codes(rows.order_by().values_list("item_id", "value"))
 
+    def majorities(self) -> np.ndarray:
+        """The codes of what most people say of items that are disputed now; -1 where no value has most."""
+        task, answers = task_type(self.run.project.task), defaultdict(list)
+        disputed = Query.objects.filter(project=self.run.project_id, status=Query.Status.DISPUTED).values("item")
+        said = Annotation.objects.filter(item__in=disputed, current=True, skipped=False, gold=False)
+        for item, value in said.order_by("pk").values_list("item_id", "value"):
+            answers[item].append(value)
+        found = {item: task.consensus(values) for item, values in answers.items()}
+        return self._codes([(item, value) for item, value in found.items() if value is not None])
+
     def known(self) -> np.ndarray:
         """The codes of the oracle `known`: the imported value, else what people said."""
         codes = self.verdicts()
         imported = self._codes(_items(self.run).filter(known__isnull=False).order_by().values_list("pk", "known"))
         return np.where(imported >= 0, imported, codes)
 
-    def _codes(self, rows) -> np.ndarray:
-        pairs = list(rows.iterator(chunk_size=20_000))
+    def _codes(self, rows: QuerySet | list[tuple[int, object]]) -> np.ndarray:
+        pairs = rows if isinstance(rows, list) else list(rows.iterator(chunk_size=20_000))
         codes = np.full(len(self.ids), -1, dtype=np.int64)
         if not pairs:
             return codes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from django import forms
 
-from learning.configuration import MODES, ORACLES, STOP_WHEN, registry_of, suggest, validate
+from learning.configuration import DISPUTED, MODES, ORACLES, STOP_WHEN, registry_of, suggest, validate
 from learning.declared_form import SEED_CHOICES, LearningForm, field_of, is_batch_aware
 from learning.targets import targets_of
 from projects.models import Project
@@ -36,7 +36,12 @@ _PLAIN = {
     "random_state": ("Random state", "Every random choice comes from this number: the same number, the same run."),
 }
 _WHOLE = {"batch_size", "seed_size", "min_rounds", "random_state"}
-_RADIOS = {"mode": ("Mode", MODES), "oracle": ("Oracle", ORACLES), "stop_when": ("How many", STOP_WHEN)}
+_RADIOS = {
+    "mode": ("Mode", MODES),
+    "oracle": ("Oracle", ORACLES),
+    "disputed": ("Disputed items", DISPUTED),
+    "stop_when": ("How many", STOP_WHEN),
+}
 
 
 def entries(section: str, project: Project) -> list[tuple[str, type]]:

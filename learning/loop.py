@@ -160,6 +160,8 @@ class Loop:
         if not self._known_answers_all:
             self.__dict__.pop("_oracle_codes", None)  # people may have answered since
         codes = self._oracle_codes
+        if self.configuration.get("disputed") == "majority":  # runs that were made before have no such setting
+            codes = np.where((codes < 0) & self.space.in_pool, self.space.labels.majorities(), codes)
         labeled = self.space.in_pool & (codes >= 0)
         if self.configuration["oracle"] == "known":
             labeled &= self._revealed

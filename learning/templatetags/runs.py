@@ -15,7 +15,12 @@ _WORDS = {
     "seed_size": "Seed size",
     "test_ratio": "Test share",
     "exploration": "Exploration share",
-} | {"seed_strategy": "Seed", "stop_when": "Of the stop criteria", "min_rounds": "Rounds before a stop"}
+} | {
+    "seed_strategy": "Seed",
+    "stop_when": "Of the stop criteria",
+    "min_rounds": "Rounds before a stop",
+    "disputed": "Disputed items",
+}
 
 
 @register.filter
@@ -50,8 +55,8 @@ def seconds(value: float | None) -> str:
 
 @register.filter
 def choice_title(value: str) -> str:
-    """Of a mode or an oracle."""
-    return {"known": "Known labels first"}.get(value, value.capitalize())
+    """Of a mode, an oracle or what becomes of disputed items."""
+    return {"known": "Known labels first", "left_out": "Left out", "majority": "Majority for now"}.get(value, value.capitalize())
 
 
 @register.filter

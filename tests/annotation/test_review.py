@@ -132,3 +132,12 @@ def test_a_label_that_the_model_did_not_expect_gets_a_second_look_the_surest_fir
     assert "The label is spam. The model expected another one" in page
     client.post(f"{address}{surprising.pk}/", {"action": "decide", "value": "spam"}, format="json")
     assert client.get(f"{address}?kind=second").json()["count"] == 0
+
+
+def test_the_page_says_what_the_learner_makes_of_disputed_items(project, disputed, reviewer, browse):
+    address = f"/projects/{project.pk}/review/"
+    assert "The learner learns from decided items only" in browse(reviewer).get(address).content.decode()
+    run = project.runs.get()
+    run.configuration["disputed"] = "majority"
+    run.save()
+    assert f"{run} takes what most people say of them" in browse(reviewer).get(address).content.decode()

@@ -3,7 +3,7 @@
 import pytest
 from django.test import TestCase
 
-from annotation.models import Query, Verdict
+from annotation.models import Annotation, Query, Verdict
 from learning import actions, engine
 from learning.jobs import advance
 from learning.models import Run
@@ -251,3 +251,26 @@ def test_a_later_import_does_not_change_a_run(project):
     Item.objects.bulk_create(Item(project=project, dataset=later, key=f"z{i}", content="late text") for i in range(50))
     work(run)
     assert curve(run) == alone
+
+
+@pytest.mark.parametrize(("disputed", "n_labeled"), [("left_out", 7), ("majority", 9)])
+def test_what_people_disagree_on_is_learnt_only_where_the_run_takes_majorities(
+    project, annotator, colleague, manager, disputed, n_labeled
+):
+    """Three seed items and a test item are disputed, two of the seeds with a majority: 2 to 1, 2 to 1, 1 to 1."""
+    classes = fill(project, known="none")
+    run = finished(project, **{**PEOPLE, "quorum": 1.0}, disputed=disputed)
+    ham, spam = project.labels.values_list("pk", flat=True)
+    seeds, tests = open_queries(run).filter(purpose="seed")[:3], open_queries(run).filter(purpose="test")[:1]
+    said = [(ham, ham, spam), (spam, spam, ham), (ham, spam, None), (ham, ham, spam)]
+    for query, values in zip([*seeds, *tests], said, strict=True):
+        for user, value in zip([annotator, colleague, manager], values, strict=True):
+            if value:
+                Annotation.objects.create(
+                    project=project, item=query.item, user=user, value=value, token=f"{query.pk} {user.pk}", query=query
+                )
+        Query.objects.filter(pk=query.pk).update(status="disputed")
+    answer_open(run, classes, annotator)
+    work(run)
+    row = run.trials.get().rounds.get()
+    assert (row.n_labeled, row.n_test) == (n_labeled, 19)

@@ -34,7 +34,7 @@ def test_every_setting_has_a_line_of_help(project, items):
     without = [
         name
         for name, field in form.fields.items()
-        if not field.help_text and name not in {"features", "learner", "strategy", "mode", "oracle", "stop_when"}
+        if not field.help_text and name not in {"features", "learner", "strategy", "mode", "oracle", "disputed", "stop_when"}
     ]
     assert without == []
     sections, texts = ("features", "learner", "strategy"), Project(modality="text")
