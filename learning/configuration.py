@@ -154,12 +154,16 @@ def _complete(registry: engine.Registry, settings: dict) -> dict:
     return {"name": settings["name"], **engine.validate(parameters, entry.parameters)}
 
 
-def check_task(project: Project, not_here: str = "") -> None:
-    """Raise ConfigurationError where no run can learn from the answers that this project asks for.
+def refusal(project: Project, kind: str = "development") -> str:
+    """Why no run of this kind can learn from the answers that this project asks for; "" where one can."""
+    targets = targets_of(project)
+    here = {"analysis": targets.no_analysis, "labeling": targets.no_labeling}.get(kind, "")
+    return task_type(project.task).not_learned or here
 
-    `not_here`: why a run of the kind in question cannot, see `Targets`.
-    """
-    if problem := task_type(project.task).not_learned or not_here:
+
+def check_task(project: Project, kind: str = "development") -> None:
+    """Raise ConfigurationError where `refusal` says something."""
+    if problem := refusal(project, kind):
         raise ConfigurationError({"project": [problem]})
 
 

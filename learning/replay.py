@@ -5,6 +5,7 @@ from django.db import transaction
 from learning import engine
 from learning.actions import create_run
 from learning.analysis.settings import AnalysisFacts
+from learning.configuration import refusal
 from learning.models import Run
 from projects.errors import WrongState
 from projects.models import User
@@ -22,6 +23,8 @@ def replay(run: Run, user: User) -> Run:
     and margin; the draft that is there already, where nothing has changed. Raises WrongState, ConfigurationError."""
     if run.kind != Run.Kind.DEVELOPMENT or run.started_at is None:
         raise WrongState("Only the labels of a development run that was started can be replayed.")
+    if refused := refusal(run.project, "analysis"):
+        raise WrongState(refused)
     name = f"Replay of {run}"[:120]
     with transaction.atomic():
         draft = create_run(user, run.project, Run.Kind.ANALYSIS, settings_of(run), name)

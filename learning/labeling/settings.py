@@ -9,7 +9,6 @@ from learning.configuration import ConfigurationError, check_task
 from learning.engine.errors import SettingsError
 from learning.engine.parameters import Parameter
 from learning.models import ModelFile, Run
-from learning.targets import targets_of
 from projects.models import Project
 
 AUDITS = {
@@ -58,7 +57,7 @@ def suggest(source: Run) -> dict[str, Any]:
 
 def validate(project: Project, given: Any) -> dict[str, Any]:
     """The complete configuration, or ConfigurationError with every fault found."""
-    check_task(project, targets_of(project).no_labeling)
+    check_task(project, "labeling")
     if not isinstance(given, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     source = _source(project, given.get("source"))

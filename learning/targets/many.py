@@ -23,10 +23,7 @@ class ManyLabels(Targets):
     seeds = tuple(name for name in engine.SEEDS if name != "stratified")  # in proportion to which of the labels?
     criteria_left_out = frozenset({"margin_exhaustion"})
     watched = ("f1_micro", "f1_macro")
-    no_analysis = (
-        "An analysis compares strategies for one label per item; this project has several. A run can be started, and "
-        "engine.multilabel.simulate compares strategies in a notebook."
-    )
+    no_analysis = "An analysis compares strategies for one label per item; this project has several. Start a run instead."
     no_labeling = "Labelling the rest at a promised accuracy is there for one label per item; this project has several."
     one_class_each = False
     compares_arms = False

@@ -12,7 +12,7 @@ from learning.actions import WrongState
 from learning.analysis import estimating
 from learning.analysis.form import AnalysisForm
 from learning.analysis.settings import forecast
-from learning.configuration import ConfigurationError
+from learning.configuration import ConfigurationError, refusal
 from learning.models import Run
 from learning.views.submitting import named_run, save
 from projects.access import project_page
@@ -29,6 +29,9 @@ _SAVED = {
 @project_page(Role.MANAGER, writes=True)
 def analysis_new(request: HttpRequest, project: Project) -> HttpResponse:
     """`?from=<run>` begins with the settings of an earlier analysis; a draft is then replaced by what is saved."""
+    if refused := refusal(project, "analysis"):
+        messages.warning(request, refused)
+        return redirect("runs", project.pk)
     source = named_run(request, project, "from", Run.Kind.ANALYSIS)
     form = _form(request, project, source)
     if form.is_bound and not form.only_adds_a_row and form.is_valid():
@@ -53,6 +56,8 @@ def analysis_new(request: HttpRequest, project: Project) -> HttpResponse:
 @project_page(Role.MANAGER)
 def analysis_forecast(request: HttpRequest, project: Project) -> HttpResponse:
     """How many trials and rounds these settings would be, while they are being chosen; writes nothing."""
+    if refused := refusal(project, "analysis"):
+        return HttpResponse(refused, status=409, content_type="text/plain; charset=utf-8")
     form = _form(request, project, None)
     form.is_valid()
     return render(request, "learning/_analysis_forecast.html", {"project": project, "form": form, **_forecast(project, form)})

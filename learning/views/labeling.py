@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from learning import actions, engine
 from learning.access import access_run
-from learning.configuration import ConfigurationError
+from learning.configuration import ConfigurationError, refusal
 from learning.labeling import actions as labeling
 from learning.labeling.facts import audit_facts
 from learning.labeling.form import LabelingForm
@@ -23,6 +23,9 @@ from projects.models import Role
 def new(request: HttpRequest, run_id: int) -> HttpResponse:
     """The form for labelling the rest by the model of this run."""
     source = access_run(request.user, run_id, Role.MANAGER, writes=True)
+    if refused := refusal(source.project, "labeling"):
+        messages.warning(request, refused)
+        return redirect("results", source.pk)
     if not ModelFile.objects.filter(trial__run=source).exists():
         messages.warning(request, "This run has no model yet: it has one when it is over.")
         return redirect("results", source.pk)
@@ -46,6 +49,8 @@ def new(request: HttpRequest, run_id: int) -> HttpResponse:
 def needs(request: HttpRequest, run_id: int) -> HttpResponse:
     """How many checks the promise needs, while it is being chosen; writes nothing."""
     source = access_run(request.user, run_id, Role.MANAGER)
+    if refused := refusal(source.project, "labeling"):
+        return HttpResponse(refused, status=409, content_type="text/plain; charset=utf-8")
     form = LabelingForm(source, request.POST)
     form.is_valid()
     return render(request, "learning/labeling/_needs.html", {"source": source, "form": form, "needs": _needs(source, form)})
