@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 
 from learning import engine
 from learning.models import ModelFile, Trial
+from learning.targets import targets_of
 
 if TYPE_CHECKING:
     from learning.loop import Loop
@@ -73,6 +74,7 @@ def card_info(trial: Trial, class_names: list[str]) -> dict:
         "description": run.project.description,
         "modality": run.project.modality,
         "classes": class_names,
+        "several": not targets_of(run.project).one_class_each,
         "configuration": run.configuration,
         "metrics": last.metrics if last else {},
         "n_labeled": last.n_labeled if last else 0,

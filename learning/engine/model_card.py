@@ -3,19 +3,29 @@
 from typing import Any
 
 from learning.engine.features import features
-from learning.engine.metrics import METRICS
+from learning.engine.metrics import METRICS as OF_ONE_LABEL
+from learning.engine.multilabel.metrics import METRICS as OF_SEVERAL
 
+_PRINT_ONE = ["print(model.predict(items), model.predict_proba(items).max(axis=1))"]
+# A row of zeros and ones per item, a column per label.
+_PRINT_SEVERAL = [
+    "for item, row in zip(items, model.predict(items)):",
+    "    print(item, list(model.classes_[row.astype(bool)]))",
+    "print(model.predict_proba(items).round(2))  # a column per label, in the order of model.classes_",
+]
 _ITEMS = {
     "text": ("texts", '["a text", "another text"]'),
     "image": ("images (paths, open files, bytes or arrays)", '["photo.png"]'),
     "table": ("a pandas DataFrame with the columns of the training data", 'pandas.read_csv("rows.csv")'),
 }
+METRICS = OF_SEVERAL | OF_ONE_LABEL
 _IMPORTS = {"table": "import pandas, skops.io"}
 
 
 def model_card(info: dict[str, Any]) -> str:
-    """Markdown from these facts, each of which may be missing: name, project, description, modality, classes, configuration,
-    metrics (name -> value, low, high), n_labeled, n_test, rounds, fingerprint, versions, trusted_types, file (its name)."""
+    """Markdown from these facts, each of which may be missing: name, project, description, modality, classes, several (whether an
+    item may have any number of labels), configuration, metrics (name -> value, low, high), n_labeled, n_test, rounds, fingerprint,
+    versions, trusted_types, file (its name)."""
     parts = [f"# {_line(info.get('name') or 'Model')}", _task(info), _scores(info), _training(info), _limits(info), _usage(info)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -27,7 +37,8 @@ def _line(text: Any) -> str:
 def _task(info: dict[str, Any]) -> str:
     items = _ITEMS.get(info.get("modality", ""), ("items", ""))[0]
     classes = [f"`{_line(name)}`" for name in info.get("classes") or []]
-    lines = ["## What it does", f"It reads {items} and gives each one of {len(classes)} labels: {', '.join(classes)}."]
+    given = "any number" if info.get("several") else "one"
+    lines = ["## What it does", f"It reads {items} and gives each {given} of {len(classes)} labels: {', '.join(classes)}."]
     if info.get("project"):
         lines.append(f"It was trained in the project {_line(info['project'])}.")
     if info.get("description"):
@@ -78,12 +89,23 @@ def _training(info: dict[str, Any]) -> str:
 
 
 def _limits(info: dict[str, Any]) -> str:
+    if info.get("several"):
+        answers = (
+            "- It answers for each label by itself, with those of a probability of 0.5 and more: none of them is an answer too.\n"
+            "- A label with few or no examples among the labels it learnt from is hardly ever given.\n"
+        )
+        calibration = "- Probabilities are not guaranteed to be calibrated."
+    else:
+        answers = "- It always answers with one of its labels, also where none fits. Look at the probabilities.\n"
+        calibration = (
+            "- Probabilities are not guaranteed to be calibrated; see the calibration error above, where it was measured."
+        )
     return (
         "## Limits\n\n"
         "- The scores hold for items like those of the project. Other sources, times or languages may do worse.\n"
-        "- It always answers with one of its labels, also where none fits. Look at the probabilities.\n"
-        "- It was trained on items that the learner chose, so the mix of its training labels is not that of the data.\n"
-        "- Probabilities are not guaranteed to be calibrated; see the calibration error above, where it was measured."
+        + answers
+        + "- It was trained on items that the learner chose, so the mix of its training labels is not that of the data.\n"
+        + calibration
     )
 
 
@@ -100,6 +122,6 @@ def _usage(info: dict[str, Any]) -> str:
         f"trusted = {info.get('trusted_types') or []!r}",
         f"model = skops.io.load({info.get('file') or 'model.skops'!r}, trusted=trusted)",
         f"items = {example}",
-        "print(model.predict(items), model.predict_proba(items).max(axis=1))",
+        *(_PRINT_SEVERAL if info.get("several") else _PRINT_ONE),
     ]
     return "\n".join(["## How to use it", "", f"{needs}, best in the versions above.{beside}", "", "```python", *code, "```"])

@@ -85,6 +85,9 @@ def test_known_labels_lead_to_a_model_that_is_better_with_every_batch_of_labels(
     assert model.classes_.tolist() == list(WORDS)
     assert model.predict(["my plastic was stolen today", "hello there"]).tolist() == [[1, 1, 0, 0], [0, 0, 0, 0]]
 
+    card = ModelFile.objects.get(trial__run=run).card
+    assert "any number of 4 labels" in card and "F1 (micro)" in card and "Ranking precision" in card
+
     # The predictions, in the form of the task: most sets of labels are right.
     frame = read_predictions(run.trials.get())
     by_id = dict(several.labels.values_list("pk", "name"))
