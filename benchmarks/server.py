@@ -64,11 +64,10 @@ class Server:
         return tuple(self.database.execute(f"{sql} {ordered}", (run,)).fetchall() for sql in (rounds, queries))
 
     def kill(self, what: str) -> int:
-        """SIGKILL to the workers (and the processes that they forked) or to Redis; how many processes."""
-        killed = 0
+        """SIGKILL to the workers, to the web server (each with what they forked) or to Redis; how many processes."""
+        killed, words_of = 0, {"workers": "manage.py work", "redis": "redis-server", "web": "gunicorn"}
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            words = " ".join(child.cmdline())
-            if (what == "workers" and "manage.py work" in words) or (what == "redis" and "redis-server" in words):
+            if words_of[what] in " ".join(child.cmdline()):
                 os.kill(child.pid, signal.SIGKILL)
                 killed += 1
         return killed
