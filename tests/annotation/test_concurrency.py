@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotation import queue
-from annotation.models import Annotation, Assignment, Query
+from annotation.models import Annotation, Assignment, Query, Verdict
 from annotation.queries import ask
+from annotation.verdicts import adjudicate
+from projects.consensus_rules import RULES
 from projects.models import Membership, Project, User
 from tests.annotation.asking import asked, items_of, running
 
@@ -147,3 +149,54 @@ def _holds(tokens) -> None:
     assert Annotation.objects.filter(token__in=[t for _, _, t in tokens]).count() == len(tokens)
     for query in Query.objects.filter(status="answered"):
         assert query.annotations.filter(current=True, skipped=False).count() >= query.project.annotators_per_item
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rule", RULES)
+def test_two_last_answers_at_once_leave_one_verdict_and_nothing_stuck(project, rule):
+    """Two of two people answer three items at once, alike and not: each is settled, or waits for a reviewer, under every rule."""
+    project.consensus, project.annotators_per_item = rule, 2
+    project.save()
+    alike, differ, again = items_of(project, 3)
+    ask(project, running(project), 1, asked([alike, differ, again]), wanted=2)
+    users = people(project, 2)
+    said = {alike: ["ham", "ham"], differ: ["ham", "spam"], again: ["spam", "ham"]}
+    for item, values in said.items():
+        done = at_once(
+            2,
+            lambda i, item=item, values=values: queue.submit(
+                users[i], project, item=item, value=values[i], token=f"{item.pk} {i}"
+            ),
+        )
+        assert {s.outcome for s in done} == {"stored"}
+    verdicts = Counter(Verdict.objects.filter(current=True).values_list("item_id", flat=True))
+    settled = {alike.pk, differ.pk, again.pk} if rule == "first" else {alike.pk}
+    assert verdicts == Counter(settled)
+    open_ones = {query.item_id: query.status for query in Query.objects.exclude(status="answered")}
+    assert open_ones == dict.fromkeys({alike.pk, differ.pk, again.pk} - settled, "disputed")
+    if rule == "first":  # the label is that of whoever was stored first
+        for item in (differ, again):
+            earliest = Annotation.objects.filter(item=item).order_by("pk").first()
+            assert Verdict.objects.get(item=item, current=True).value == earliest.value
+    assert all(queue.lease_next(user, project, 5) == [] for user in users)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_and_a_reviewers_word_at_once_leave_the_reviewers(project):
+    project.consensus, project.annotators_per_item = "unanimous", 2
+    project.save()
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=2)
+    one, other, reviewer = people(project, 3)
+    ham, spam = project.labels.values_list("pk", flat=True)
+    queue.submit(one, project, item=item, value="ham", token="one")
+
+    def deed(i: int):
+        if i:
+            return adjudicate(reviewer, project, item, spam)
+        return queue.submit(other, project, item=item, value="ham", token="other")
+
+    at_once(2, deed)
+    verdict = Verdict.objects.get(current=True)
+    assert (verdict.source, verdict.value) == ("adjudicated", spam)
+    assert Query.objects.get().status == "answered"
