@@ -24,8 +24,8 @@ _IMPORTS = {"table": "import pandas, skops.io"}
 
 def model_card(info: dict[str, Any]) -> str:
     """Markdown from these facts, each of which may be missing: name, project, description, modality, classes, several (whether an
-    item may have any number of labels), configuration, metrics (name -> value, low, high), n_labeled, n_test, rounds, fingerprint,
-    versions, trusted_types, file (its name)."""
+    item may have any number of labels), configuration, metrics (name -> value, low, high), n_labeled, n_test, rounds,
+    fingerprint, versions, trusted_types, file (its name)."""
     parts = [f"# {_line(info.get('name') or 'Model')}", _task(info), _scores(info), _training(info), _limits(info), _usage(info)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
