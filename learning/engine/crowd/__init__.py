@@ -18,6 +18,7 @@ from learning.engine.crowd.agreement import (
 from learning.engine.crowd.answers import answer_matrix, latest, vote_counts
 from learning.engine.crowd.consensus import DawidSkene, Votes, dawid_skene, majority, unanimous, weighted_majority
 from learning.engine.crowd.distances import alpha_of_sets, distance_alpha, distinct_sets, jaccard_distances, masi_distances
+from learning.engine.crowd.parts import PartPairs, codes_within, pairwise_f1
 from learning.engine.crowd.relabel import RelabelScores, relabel_scores
 from learning.engine.crowd.resampling import Estimate
 from learning.engine.crowd.scoring import Shares, Speeds, agreement_with_others, gold_scores, shares, speeds
@@ -29,6 +30,7 @@ __all__ = [
     "Estimate",
     "LabelAgreement",
     "Pairs",
+    "PartPairs",
     "RelabelScores",
     "Shares",
     "Spans",
@@ -40,6 +42,7 @@ __all__ = [
     "alpha_of_sets",
     "alpha_over_time",
     "answer_matrix",
+    "codes_within",
     "cohen_kappa",
     "confusion_between",
     "dawid_skene",
@@ -53,6 +56,7 @@ __all__ = [
     "majority",
     "masi_distances",
     "pairwise_agreement",
+    "pairwise_f1",
     "percent_agreement",
     "relabel_scores",
     "shares",
