@@ -1,18 +1,23 @@
 """How far a project's people agree, and how each of them does: one read of the answers, all numbers from engine/crowd."""
 
 import json
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from django.db.models import Count, Max, Sum
+from django.db.models.functions import Length
 
 from annotation.models import Annotation, Gold
 from learning.engine import crowd
+from learning.quality import marks, sets
+from learning.quality.answers import Answers
 from learning.quality.labels import disagreement
-from projects.models import Project
+from projects.models import Item, Project
+from projects.task_types import task_type
 
 # The most recent answers; the page says when there are more.
 MOST_ANSWERS = 50_000
@@ -20,19 +25,20 @@ MOST_ANSWERS = 50_000
 
 def quality(project: Project) -> dict[str, Any]:
     """{answers, percent, alpha: {value, low, high}, pairs: [{first, second, items, percent, kappa}], people: [...]}
-    and what `labels.disagreement` finds, with None or nothing in it where there are no answers.
+    and what `labels.disagreement` finds, with None or nothing in it where there are no answers, f1 ({value, low, high}, of marks)
+    and measure: what alpha means here, where it is not that of single labels. Then pairs have f1, and kappa is None.
 
     people: {user (id), answers, gold: {n, share, low, high}, seconds (median), agreement (with the others)}. None where a
     number is undefined. Kept in this process until an answer, a label or a gold value changes.
     """
-    return _figures(project.pk, _state(project))
+    return _figures(project.pk, project.task, _state(project))
 
 
 def _state(project: Project) -> tuple:
     """Another one whenever the numbers may be others: also after a merge of labels, which leaves the answers' ids."""
     rows = _rows(project).order_by()
     ids = rows.aggregate(n=Count("pk"), last=Max("pk"), total=Sum("pk"))
-    given = sorted((_key(value), n) for value, n in rows.values_list("value").annotate(n=Count("pk")))
+    given = sorted(task_type(project.task).count(rows).items())
     gold = sorted((item, _key(value)) for item, value in Gold.objects.filter(project=project).values_list("item_id", "value"))
     return (*ids.values(), *given, *gold)
 
@@ -42,33 +48,43 @@ def _rows(project: Project | int):
 
 
 @lru_cache(maxsize=32)
-def _figures(project: int, state: tuple) -> dict[str, Any]:
-    found = list(_rows(project).order_by("-pk").values_list("item_id", "user_id", "value", "seconds", "gold")[:MOST_ANSWERS])
+def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
+    kind = _KINDS[task]
+    wanted = ("item_id", "user_id", "value", "seconds", "gold")
+    found = list(_rows(project).order_by("-pk").values_list(*wanted)[: kind.most_answers])[::-1]
     if not found:
-        nothing: dict[str, Any] = {"several": 0, "fleiss": None, "labels": [], "confusions": [], "matrix": None, "windows": []}
-        return {"answers": 0, "percent": None, "alpha": None, "pairs": [], "people": []} | nothing
+        return {"answers": 0, "percent": None, "alpha": None, "pairs": [], "people": []} | _NO_AGREEMENT
     known = {item: _key(value) for item, value in Gold.objects.filter(project=project).values_list("item_id", "value")}
     names = {key: i for i, key in enumerate(sorted({_key(value) for _, _, value, _, _ in found} | set(known.values())))}
     users, people = np.unique([user for _, user, *_ in found], return_inverse=True)
     keys, items = np.unique([item for item, *_ in found], return_inverse=True)
     values = np.array([names[_key(value)] for _, _, value, _, _ in found])
-    n, classes = len(users), len(names)
+    n = len(users)
     gold = np.array([names[known[key]] if key in known else -1 for key in keys.tolist()])
     scores = crowd.gold_scores(items, people, values, gold, n_annotators=n)
-    others = crowd.agreement_with_others(items, people, values, n_items=len(keys), n_annotators=n, n_classes=classes)
     timed = np.array([seconds is not None for *_, seconds, _ in found])
     seconds = np.array([row[3] for row in found if row[3] is not None], dtype=float)
     speed = crowd.speeds(people[timed], seconds, n_annotators=n)
-    pairs = crowd.pairwise_agreement(items, people, values, n_classes=classes)
+    near = values if kind.of is None else crowd.codes_within(items, values)
+    classes = int(near.max()) + 1 if kind.of else len(names)
+    others = crowd.agreement_with_others(items, people, near, n_items=len(keys), n_annotators=n, n_classes=classes)
+    pairs = crowd.pairwise_agreement(items, people, near, n_classes=classes)
     given = np.bincount(people, minlength=n)
+    together = [
+        {"first": int(users[a]), "second": int(users[b]), "items": int(m), "percent": _number(p), "kappa": _number(k)}
+        for a, b, m, p, k in zip(pairs.first, pairs.second, pairs.n_items, pairs.percent, pairs.kappa, strict=True)
+    ]
+    if kind.of is None:
+        alpha = _estimate(crowd.krippendorff_alpha(items, values, n_classes=classes))
+        agreed = disagreement(items, values, [json.loads(key) for key in names]) | {"f1": None, "measure": ""}
+    else:
+        agreed = _partial(kind, Answers(items, people, keys, [row[2] for row in found]), users, together)
+        alpha = agreed.pop("alpha")
     return {
         "answers": len(found),
-        "percent": _estimate(crowd.percent_agreement(items, values, n_classes=classes)),
-        "alpha": _estimate(crowd.krippendorff_alpha(items, values, n_classes=classes)),
-        "pairs": [
-            {"first": int(users[a]), "second": int(users[b]), "items": int(m), "percent": _number(p), "kappa": _number(k)}
-            for a, b, m, p, k in zip(pairs.first, pairs.second, pairs.n_items, pairs.percent, pairs.kappa, strict=True)
-        ],
+        "percent": _estimate(crowd.percent_agreement(items, near, n_classes=classes)),
+        "alpha": alpha,
+        "pairs": together,
         "people": [
             {
                 "user": int(users[i]),
@@ -79,7 +95,49 @@ def _figures(project: int, state: tuple) -> dict[str, Any]:
             }
             for i in range(n)
         ],
-    } | disagreement(items[::-1], values[::-1], [json.loads(key) for key in names])
+    } | agreed
+
+
+def _partial(kind: "_Kind", answers: Answers, users: np.ndarray, together: list[dict[str, Any]]) -> dict[str, Any]:
+    """The agreement of answers that can be alike in part; each of `together` (pairs of people) gets f1 in the place of kappa."""
+    several = answers.only(answers.several)
+    nothing = _NO_AGREEMENT | {"measure": kind.measure, "alpha": None}
+    if not len(several.items):
+        return nothing
+    lengths = None
+    if kind.needs_lengths:
+        length = dict(Item.objects.filter(pk__in=several.keys.tolist()).values_list("pk", Length("content")))
+        lengths = np.array([length[key] for key in several.keys.tolist()])
+    found = kind.of(several, lengths)
+    pairs = found.pop("pairs")
+    f1 = {(a, b): _number(value) for a, b, value in zip(pairs.first, pairs.second, pairs.f1, strict=True)}
+    code = {user: i for i, user in enumerate(users.tolist())}
+    for row in together:
+        row |= {"kappa": None, "f1": f1.get((code[row["first"]], code[row["second"]]))}
+    return nothing | found | {"several": len(several.keys)}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How agreement is measured on a task's answers. `of` gets those to items with several, and lengths; None: one label each."""
+
+    of: Callable[[Answers, Any], dict[str, Any]] | None = None
+    measure: str = ""
+    needs_lengths: bool = False
+    most_answers: int = MOST_ANSWERS
+
+
+# Of a text with many marks, each answer is many stretches.
+_MARKS = {"measure": marks.MEASURE, "needs_lengths": True, "most_answers": 10_000}
+_KINDS = {
+    "single": _Kind(),
+    "multiple": _Kind(sets.agreement, sets.MEASURE),
+    "spans": _Kind(marks.agreement, **_MARKS),
+    "spans_overlapping": _Kind(partial(marks.agreement, distance="masi"), **_MARKS),
+}
+_NO_AGREEMENT: dict[str, Any] = {
+    "several": 0, "fleiss": None, "labels": [], "confusions": [], "matrix": None, "windows": [], "f1": None, "measure": "",
+}  # fmt: skip
 
 
 def for_reader(found: dict[str, Any], user_id: int, *, sees_all: bool) -> dict[str, Any]:

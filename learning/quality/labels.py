@@ -6,10 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from learning.engine import crowd
+from learning.quality.answers import DRAWS, over_time
 
-# Answers per window over time, and how many windows there are at most.
-WINDOW = 200
-MOST_WINDOWS = 30
 # Larger matrices are not readable; the confusions in words remain.
 MOST_LABELS = 12
 TOP_CONFUSIONS = 10
@@ -47,7 +45,9 @@ def disagreement(items: np.ndarray, values: np.ndarray, names: list[Any]) -> dic
         ],
         "confusions": _confusions(together, names),
         "matrix": _matrix(together, [row.label for row in labels[:MOST_LABELS]], names),
-        "windows": _windows(items, values, n_classes),
+        "windows": over_time(
+            items, lambda window: crowd.krippendorff_alpha(items[window], values[window], n_classes=n_classes, draws=DRAWS)
+        ),
     }
 
 
@@ -76,21 +76,6 @@ def _matrix(together: sparse.coo_array, chosen: list[int], names: list[Any]) -> 
     whole = together.tocsr()
     rows = [[int(whole[min(a, b), max(a, b)]) for b in chosen] for a in chosen]
     return {"values": [names[code] for code in chosen], "rows": rows}
-
-
-def _windows(items: np.ndarray, values: np.ndarray, n_classes: int) -> list[dict[str, Any]]:
-    """Alpha by windows of answers; the last one takes the rest. None while there are fewer answers than two windows have."""
-    n = len(items)
-    width = max(WINDOW, -(-n // MOST_WINDOWS))
-    starts = list(range(0, n - width + 1, width))
-    if len(starts) < 2:
-        return []
-    edges = np.array([*starts, n])
-    found = crowd.alpha_over_time(items, values, np.arange(n), edges, n_classes=n_classes, draws=300)
-    return [
-        {"end": int(end), "alpha": row.value, "low": row.low, "high": row.high, "items": row.n_items}
-        for end, row in zip(edges[1:], found, strict=True)
-    ]
 
 
 def _estimate(found: crowd.Estimate) -> dict[str, Any]:

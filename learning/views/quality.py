@@ -14,7 +14,7 @@ from projects.access import project_page
 from projects.exporting import neutralised
 from projects.models import Project, Role
 from projects.names import names_of
-from projects.task_types import task_type
+from projects.task_types import label_name
 
 COLUMNS = ("person", "answers", "seconds", "agreement", "agreement_low", "agreement_high", "agreement_n") + tuple(
     f"gold_{part}" for part in ("share", "low", "high", "n")
@@ -26,10 +26,9 @@ COLUMNS = ("person", "answers", "seconds", "agreement", "agreement_low", "agreem
 def page(request: HttpRequest, project: Project) -> HttpResponse:
     found = _read(request, project)
     labels = dict(project.labels.values_list("pk", "name"))
-    task = task_type(project.task)
 
-    def said(value: Any) -> str:
-        return task.display(value, labels)
+    def said(label: int) -> str:
+        return label_name(label, labels)
 
     names = _names(request, project, found)
     context = {

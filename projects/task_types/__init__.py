@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from projects.models import Modality
-from projects.task_types.base import InvalidValue, TaskType
+from projects.task_types.base import InvalidValue, TaskType, label_name
 from projects.task_types.multiple import MultipleLabels
 from projects.task_types.single import SingleLabel
 from projects.task_types.spans import OverlappingSpans, Spans
@@ -16,6 +16,7 @@ __all__ = [
     "SingleLabel",
     "Spans",
     "TaskType",
+    "label_name",
     "project_problems",
     "task_choices",
     "task_type",
