@@ -4,26 +4,25 @@ The hot endpoints build plain dicts: serializer classes here only describe them 
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.http import Http404
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alambic_site.api import Conflict, Pagination
+from alambic_site.api import Pagination
 from annotation import queue, schemas, training
+from annotation.api_frame import ProjectView, flag, id_in, seconds_in, text, time_in, whole
 from annotation.models import Annotation, Assignment
 from annotation.preferences import PreferenceRefused, change_preferences, preferences_of
 from annotation.progress import progress, why_empty
 from annotation.reasons import why
-from projects.access import access_project
 from projects.models import Item, Modality, Project, Role, User
 from projects.names import hides_names, names_of
 from projects.task_types import InvalidValue, task_type
@@ -67,79 +66,6 @@ def _row(content: str) -> Any:
         return content
 
 
-def _whole(data: dict, field: str, default: int | None, low: int, high: int) -> int | None:
-    """A whole number of the request, or a 400 that names the field."""
-    value = data.get(field, default)
-    if value is None or value == "":
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isdecimal():
-        raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
-    number = int(value)
-    if not low <= number <= high:
-        raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
-    return number
-
-
-def _id(data: dict, field: str) -> int | None:
-    return _whole(data, field, None, 1, 2**63 - 1)
-
-
-def _text(data: dict, field: str, limit: int) -> str:
-    value = data.get(field) or ""
-    if not isinstance(value, str):
-        raise ValidationError({field: ["Must be a text."]})
-    if len(value) > limit:
-        raise ValidationError({field: [f"Must have at most {limit} characters; this has {len(value)}."]})
-    return value
-
-
-def _flag(data: dict, field: str) -> bool:
-    value = data.get(field, False)
-    if not isinstance(value, bool):
-        raise ValidationError({field: ["Must be true or false."]})
-    return value
-
-
-def _seconds(data: dict) -> float | None:
-    value = data.get("seconds")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValidationError({"seconds": ["Must be a number of seconds."]})
-    return value
-
-
-def _time(data: dict, field: str) -> datetime | None:
-    value = data.get(field)
-    if value in (None, ""):
-        return None
-    try:
-        found = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or timezone.is_naive(found):
-        raise ValidationError({field: ["Must be a time with its zone, like 2030-01-31T12:00:00Z."]})
-    return found
-
-
-class ProjectView(APIView):
-    """A view of one project's labelling: who may come in, and the request's body as a dict."""
-
-    minimum = Role.ANNOTATOR
-    writes = True
-
-    def project(self) -> Project:
-        return access_project(self.request.user, self.kwargs["project_id"], self.minimum, writes=self.writes)
-
-    def body(self) -> dict:
-        if not isinstance(self.request.data, dict):
-            raise ValidationError({"detail": ["The body must be a JSON object."]})
-        data = self.request.data
-        meant_for = _id(data, "user")
-        if meant_for is not None and meant_for != self.request.user.pk:
-            name = self.request.user.get_username()
-            raise Conflict(f"This was written by another person: you are logged in as {name} now. Log in as before to send it.")
-        return data
-
-
 @extend_schema(tags=["labelling"])
 class NextView(ProjectView):
     @extend_schema(
@@ -152,7 +78,7 @@ class NextView(ProjectView):
     )
     def post(self, request: Request, project_id: int) -> Response:
         project = self.project()
-        count = _whole(self.body(), "count", 1, 1, MAX_COUNT)
+        count = whole(self.body(), "count", 1, 1, MAX_COUNT)
         return Response(next_items(request.user, project, count))
 
 
@@ -183,7 +109,7 @@ class AnnotationsView(ProjectView):
         if project.role.rank < Role.REVIEWER.rank:
             rows = rows.filter(user=request.user)
         for field in ("user", "item"):
-            if (wanted := _id(request.query_params, field)) is not None:
+            if (wanted := id_in(request.query_params, field)) is not None:
                 if field == "user" and wanted != request.user.pk and hides_names(project):
                     raise ValidationError({"user": ["This project hides who answered what: only managers may ask for a person."]})
                 rows = rows.filter(**{f"{field}_id": wanted})
@@ -215,10 +141,10 @@ class AnnotationsView(ProjectView):
     def post(self, request: Request, project_id: int) -> Response:
         project = self.project()
         data = self.body()
-        assignment, item = _id(data, "assignment"), _id(data, "item")
+        assignment, item = id_in(data, "assignment"), id_in(data, "item")
         if assignment is None and item is None:
             raise ValidationError({"assignment": ["Say which item is answered: its `assignment`, or its `item`."]})
-        ahead = _whole(data, "next", 0, 0, MAX_COUNT)
+        ahead = whole(data, "next", 0, 0, MAX_COUNT)
         submission = _submit(request.user, project, data, assignment, item)
         answer = {
             "id": submission.annotation.pk,
@@ -236,8 +162,8 @@ def _submit(user: User, project: Project, data: dict, assignment: int | None, it
     if not isinstance(token, str) or not 0 < len(token) <= 64:
         raise ValidationError({"token": ["Must be a text of 1 to 64 characters, a new random one for every answer."]})
     fields = {
-        "token": token, "seconds": _seconds(data), "skipped": _flag(data, "skipped"), "flagged": _flag(data, "flagged"),
-        "comment": _text(data, "comment", 10_000), "value": data.get("value"), "guidelines": _guidelines(project, data),
+        "token": token, "seconds": seconds_in(data), "skipped": flag(data, "skipped"), "flagged": flag(data, "flagged"),
+        "comment": text(data, "comment", 10_000), "value": data.get("value"), "guidelines": _guidelines(project, data),
     }  # fmt: skip
     try:
         try:
@@ -262,7 +188,7 @@ def _of_training(project: Project, told: dict | None) -> dict | None:
 
 def _guidelines(project: Project, data: dict) -> int | None:
     """The version of the guidelines that the client showed; it may be older than the newest, never one that was not written."""
-    number = _whole(data, "guidelines", None, 1, 2**31 - 1)
+    number = whole(data, "guidelines", None, 1, 2**31 - 1)
     if number is not None and not project.guidelines_versions.filter(number=number).exists():
         raise ValidationError({"guidelines": [f"This project's guidelines have no version {number}."]})
     return number
@@ -303,7 +229,7 @@ class UndoView(ProjectView):
     def post(self, request: Request, project_id: int) -> Response:
         project = self.project()
         data = self.body()
-        named, token = _id(data, "annotation"), _text(data, "token", 64)
+        named, token = id_in(data, "annotation"), text(data, "token", 64)
         if named is None and token:
             mine = Annotation.objects.filter(user=request.user, project=project, token=token)
             named = mine.values_list("pk", flat=True).first() or 0
@@ -328,7 +254,7 @@ class ReleaseView(ProjectView):
     )
     def post(self, request: Request, project_id: int) -> Response:
         project = self.project()
-        return Response({"released": queue.release(request.user, project, renewed_until=_time(self.body(), "lease_until"))})
+        return Response({"released": queue.release(request.user, project, renewed_until=time_in(self.body(), "lease_until"))})
 
 
 @extend_schema(tags=["labelling"])

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import desk
-from annotation.api import ProjectView
+from annotation.api_frame import ProjectView
 from annotation.schemas import ERRORS
 from projects.models import Role
 

@@ -1,8 +1,6 @@
 """REST of handing out: reserve items for people, take work back, pause somebody, mark gold. By the same functions as the page."""
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
 
 from django.db.models import Count
 from django.urls import path
@@ -13,16 +11,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alambic_site.api import Conflict, Pagination
+from alambic_site.api import Pagination
 from annotation import golds, handing_out, training
-from annotation.api import ProjectView
+from annotation.api_frame import ProjectView, attempt
 from annotation.models import Gold, Reservation
 from annotation.schemas import ERRORS
-from projects.errors import WrongState
 from projects.models import Project, Role, User
 from projects.task_types import VALUE_HELP, task_type
 
-T = TypeVar("T")
 CHANGES = ERRORS | {409: OpenApiResponse(OpenApiTypes.OBJECT, description="Not in this state; the sentence says why.")}
 
 
@@ -131,16 +127,6 @@ class ManagersView(ProjectView):
         if not isinstance(self.request.data, dict):
             raise ValidationError({"detail": ["The body must be a JSON object."]})
         return self.request.data
-
-
-def attempt(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Its result; what cannot be meant is 400, a state that forbids it 409."""
-    try:
-        return function(*args, **kwargs)
-    except handing_out.Refused as error:
-        raise ValidationError({error.field: [str(error)]}) from error
-    except WrongState as error:
-        raise Conflict(str(error)) from error
 
 
 def people_of(project: Project, named: list, field: str = "users") -> list[User]:

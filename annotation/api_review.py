@@ -4,17 +4,16 @@ from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers as s
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alambic_site.api import Conflict, Pagination
+from alambic_site.api import Pagination
 from annotation import review
-from annotation.api import ProjectView, _text, item_payload
+from annotation.api import item_payload
+from annotation.api_frame import ProjectView, attempt, text
 from annotation.schemas import ERRORS
-from projects.errors import WrongState
 from projects.models import Role
-from projects.task_types import VALUE_HELP, InvalidValue
+from projects.task_types import VALUE_HELP
 
 
 class ReviewSerializer(s.Serializer):
@@ -59,15 +58,15 @@ class ReviewView(ProjectView):
     @extend_schema(
         operation_id="projects_review_list",
         summary="Items that wait for a reviewer, with all their answers",
-        parameters=[OpenApiParameter("kind", str, description="disputed (default) or flagged"), OpenApiParameter("page", int)],
+        parameters=[
+            OpenApiParameter("kind", str, description="disputed (default), flagged or second"),
+            OpenApiParameter("page", int),
+        ],
         responses={200: ReviewPageSerializer, **ERRORS},
     )
     def get(self, request: Request, project_id: int) -> Response:
         project = self.project()
-        try:
-            found = review.waiting(project, request.query_params.get("kind") or "disputed")
-        except review.Refused as error:
-            raise ValidationError({error.field: [str(error)]}) from error
+        found = attempt(review.waiting, project, request.query_params.get("kind") or "disputed")
         pages = Pagination()
         items = pages.paginate_queryset(found, request, view=self)
         answers, more = review.answers_of(project, items, request.user), review.asked_more(project, items)
@@ -91,16 +90,9 @@ class ReviewItemView(ProjectView):
         item = project.items.filter(pk=item_id).first()
         if item is None:
             raise Http404("No such item in this project.")
-        comment = _text(data, "comment", review.MAX_COMMENT)
-        try:
-            action = data.get("action")
-            said = review.review(request.user, project, item, str(action), value=data.get("value"), comment=comment)
-        except review.Refused as error:
-            raise ValidationError({error.field: [str(error)]}) from error
-        except InvalidValue as error:
-            raise ValidationError({"value": [str(error)]}) from error
-        except WrongState as error:
-            raise Conflict(str(error)) from error
+        comment = text(data, "comment", review.MAX_COMMENT)
+        action, value = str(data.get("action")), data.get("value")
+        said = attempt(review.review, request.user, project, item, action, value=value, comment=comment)
         return Response({"message": said})
 
 

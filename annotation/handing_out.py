@@ -16,7 +16,7 @@ from django.utils import timezone
 from annotation import queries, turns
 from annotation.models import Assignment, Query, Reservation
 from annotation.verdicts import ANSWERING_ROLES
-from projects.errors import WrongState
+from projects.errors import Refused, WrongState
 from projects.item_search import STATES, find_items
 from projects.models import Item, Membership, Project, User
 
@@ -24,14 +24,6 @@ MAX_ITEMS = 100_000  # in one request: its transaction lets nobody else write me
 MODES = {"share": "Share them out evenly", "all": "Everybody gets all of them"}
 _CHUNK = 2000
 State = Assignment.State
-
-
-class Refused(ValueError):
-    """The request cannot be meant like this; `field` names what is wrong, the message says why."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass

@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from annotation.models import Annotation, Query, Verdict
 from annotation.verdicts import adjudicate, ask_one_more, set_aside
+from projects.errors import Refused
 from projects.models import Item, Project, User
 from projects.names import names_of
 from projects.task_types import task_type
@@ -19,14 +20,6 @@ _ASKING = ["development", "labeling"]  # kinds of runs that ask people
 _SECOND_LOOKS = 200  # of which it shows those where the model was surest
 MAX_COMMENT = 2000
 _RECENT = 200  # decided items that feedback looks back on
-
-
-class Refused(ValueError):
-    """What is asked for cannot be meant; `field` is which part of it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def waiting(project: Project, kind: str) -> QuerySet[Item]:

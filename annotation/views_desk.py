@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from annotation import desk, handing_out
 from projects.access import project_page
-from projects.errors import WrongState
+from projects.errors import Refused, WrongState
 from projects.models import Project, Role, User
 
 # Its mask is a new one every time.
@@ -24,7 +24,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     if request.method == "POST":
         try:
             messages.success(request, _act(request, project))
-        except (handing_out.Refused, WrongState) as error:
+        except (Refused, WrongState) as error:
             messages.error(request, str(error))
         desk.forget()
         return redirect("desk", project.pk)
@@ -51,11 +51,11 @@ def _act(request: HttpRequest, project: Project) -> str:
     if action == "message":
         text = " ".join(given.get("message", "").split())
         if len(text) > 500:
-            raise handing_out.Refused("message", f"A message has at most 500 characters; this one has {len(text)}.")
+            raise Refused("message", f"A message has at most 500 characters; this one has {len(text)}.")
         Project.objects.filter(pk=project.pk).update(message=text)
         return "Everybody who labels sees it from the next page on." if text else "The message is taken away."
     if action not in {"pause", "resume", "take_back"}:
-        raise handing_out.Refused("action", "There is no such action.")
+        raise Refused("action", "There is no such action.")
     user = _person(project, given.get("user", ""))
     if action == "pause":
         handing_out.pause_member(project, user)
@@ -73,5 +73,5 @@ def _person(project: Project, pk: str) -> User:
     known = pk.isascii() and pk.isdecimal() and len(pk) < 19
     member = project.memberships.select_related("user").filter(user=int(pk) if known else 0).first()
     if member is None:
-        raise handing_out.Refused("user", "This person is no member of the project any more.")
+        raise Refused("user", "This person is no member of the project any more.")
     return member.user

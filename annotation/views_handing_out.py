@@ -11,7 +11,7 @@ from annotation import golds, handing_out, training
 from annotation.models import Gold, Reservation
 from projects import project_actions
 from projects.access import project_page
-from projects.errors import WrongState
+from projects.errors import Refused, WrongState
 from projects.models import Project, Role, User
 from projects.training_settings import training_of
 
@@ -23,7 +23,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     if request.method == "POST":
         try:
             said = _ACTIONS.get(request.POST.get("action", ""), _unknown)(request, project, request.POST)
-        except (handing_out.Refused, WrongState) as error:
+        except (Refused, WrongState) as error:
             messages.error(request, str(error))
         else:
             messages.success(request, said)
@@ -70,7 +70,7 @@ def item_gold(request: HttpRequest, project: Project, item_id: int) -> HttpRespo
 
 
 def _unknown(request: HttpRequest, project: Project, given: QueryDict) -> str:
-    raise handing_out.Refused("action", "There is no such action.")
+    raise Refused("action", "There is no such action.")
 
 
 def _chosen(project: Project, given: QueryDict):
@@ -82,7 +82,7 @@ def _person(project: Project, given: QueryDict, name: str = "user") -> User:
     pk = given.get(name, "")
     member = project.memberships.filter(user=int(pk) if pk.isascii() and pk.isdecimal() and len(pk) < 19 else 0).first()
     if member is None:
-        raise handing_out.Refused(name, "This person is no member of the project any more.")
+        raise Refused(name, "This person is no member of the project any more.")
     return member.user
 
 
@@ -139,7 +139,7 @@ def _skills(request: HttpRequest, project: Project, given: QueryDict) -> str:
     user = _person(project, given)
     skills = given.get("skills", "")[:2000].split(",")
     if any(len(skill.strip()) > 60 for skill in skills) or len(skills) > 50:
-        raise handing_out.Refused("skills", "At most 50 skills per person, each of at most 60 characters.")
+        raise Refused("skills", "At most 50 skills per person, each of at most 60 characters.")
     membership = project.memberships.get(user=user)
     project_actions.set_skills(membership, skills)
     return f"{user}: {', '.join(membership.skills) or 'no skills'}."
@@ -162,14 +162,14 @@ def _qualify_all(request: HttpRequest, project: Project, given: QueryDict) -> st
 def _share_gold(request: HttpRequest, project: Project, given: QueryDict) -> str:
     n = given.get("n_training", "")
     if not (n.isascii() and n.isdecimal() and int(n[:9]) <= 1000 and len(n) < 9):
-        raise handing_out.Refused("n_training", "How many gold items are for training? A whole number from 0 to 1,000.")
+        raise Refused("n_training", "How many gold items are for training? A whole number from 0 to 1,000.")
     found = golds.share_out(project, int(n))
     return f"{found:,} gold item{' is' if found == 1 else 's are'} for training: shown to new people with the answer."
 
 
 def _gold(request: HttpRequest, project: Project, given: QueryDict) -> str:
     if not given.get("column"):
-        raise handing_out.Refused("column", "Say which column of the data has the answer.")
+        raise Refused("column", "Say which column of the data has the answer.")
     items = handing_out.chosen_items(project, filter={"dataset": given.get("dataset", "")})
     to_train = given.get("training") == "yes"
     result = golds.mark_by_column(project, items, given["column"], request.user, training=to_train)

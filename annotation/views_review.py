@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from annotation import review
 from projects.access import project_page
-from projects.errors import WrongState
+from projects.errors import Refused, WrongState
 from projects.item_search import describe
 from projects.models import Modality, Project, Role
 from projects.task_types import InvalidValue
@@ -25,11 +25,11 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         item = project.items.filter(pk=_id(data.get("item", ""))).first()
         try:
             if item is None:
-                raise review.Refused("item", "There is no such item in this project any more.")
+                raise Refused("item", "There is no such item in this project any more.")
             said = review.review(
                 request.user, project, item, data.get("action", ""), value=data.get("value"), comment=data.get("comment", "")
             )
-        except (review.Refused, InvalidValue, WrongState) as error:
+        except (Refused, InvalidValue, WrongState) as error:
             messages.error(request, str(error))
         else:
             messages.success(request, said)
