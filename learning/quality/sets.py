@@ -10,29 +10,28 @@ import numpy as np
 from scipy import sparse
 
 from learning.engine import crowd
-from learning.engine.crowd.distances import distinct_sets
 from learning.quality.answers import DRAWS, MOST_LABELS, Answers, estimate, over_time
 
 MEASURE = (
     "An answer is a set of labels here, and two that share labels agree in part: alpha is Krippendorff's with the MASI distance "
     "(Passonneau 2006). Cohen's and Fleiss' kappa and Dawid and Skene's model are for one label per item, and left out."
 )
-# Distances stand in a table of all pairs of different sets.
+# Distances stand in a table of all pairs of different sets, one of them for each window too.
 _MOST_SETS = 2000
+_MOST_IN_WINDOW = 700
 
 
 def agreement(answers: Answers, lengths: Any = None) -> dict[str, Any]:
     """{alpha, f1, pairs, labels, windows} of answers to items with several of them; f1: of the labels of two people."""
     labels = sorted({pk for value in answers.stored for pk in value})
     members = _members(answers.stored, labels)
-    alike, chosen = _alpha(answers.items, members)
     pairs = crowd.pairwise_f1(answers.items, answers.people, members)
     return {
-        "alpha": estimate(alike),
+        "alpha": estimate(_alpha(answers.items, members, _MOST_SETS)),
         "f1": None,
         "pairs": pairs,
         "labels": _labels(answers.items, members, labels),
-        "windows": over_time(answers.items, lambda window: _alpha(answers.items[window], members[np.flatnonzero(window)])[0]),
+        "windows": over_time(answers.items, lambda window: _alpha(answers.items[window], members[window], _MOST_IN_WINDOW)),
     }
 
 
@@ -44,14 +43,12 @@ def _members(stored: list[list[int]], labels: list[int]) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(stored), max(1, len(labels))))
 
 
-def _alpha(items: np.ndarray, members: sparse.csr_array) -> tuple[crowd.Estimate, int]:
-    """Of the latest answers, as many as have few enough different sets; and how many these are."""
+def _alpha(items: np.ndarray, members: sparse.csr_array, most: int) -> crowd.Estimate:
+    """Of the latest answers: of all of them, or of as many as have not more different sets than that."""
     n = len(items)
-    while True:
-        latest = slice(len(items) - n, len(items))
-        if not n or len(distinct_sets(members[latest])[1]) <= _MOST_SETS:
-            return crowd.alpha_of_sets(items[latest], members[latest], draws=DRAWS), n
+    while n and len(crowd.distinct_sets(members[-n:])[1]) > most:
         n //= 2
+    return crowd.alpha_of_sets(items[-n:], members[-n:], draws=DRAWS)
 
 
 def _labels(items: np.ndarray, members: sparse.csr_array, labels: list[int]) -> list[dict[str, Any]]:
