@@ -31,7 +31,7 @@ def test_a_label_that_is_written_twice_is_refused_with_its_name(browse, staff):
     assert not Project.objects.exists()
 
 
-@pytest.mark.parametrize(("field", "value"), [("name", ""), ("modality", "smell"), ("task", "spans"), ("annotators_per_item", 0)])
+@pytest.mark.parametrize(("field", "value"), [("name", ""), ("modality", "smell"), ("task", "guess"), ("annotators_per_item", 0)])
 def test_what_cannot_be_meant_is_refused_beside_its_field(browse, staff, field, value):
     page = browse(staff).post("/projects/new/", NEW | {field: value})
     assert page.status_code == 400 and b"errorlist" in page.content and not Project.objects.exists()
