@@ -37,6 +37,7 @@ _NUMBERS = {  # name: (kind, minimum, maximum, label)
     "test_ratio": (float, 0.0, 0.9, "Test share"),
     "random_state": (int, 0, 2**32 - 1, "Random state"),
     "exploration": (float, 0.0, 1.0, "Exploration share"),
+    "second_opinions": (float, 0.0, 1.0, "Second opinions"),
     "quorum": (float, 0.1, 1.0, "Quorum"),
     "min_rounds": (int, 1, 10_000, "Rounds before a stop"),
 }
@@ -123,7 +124,8 @@ def _suggest(facts: ProjectFacts) -> dict:
     ]
     stop = [{"name": c["name"], **engine.validate(c, engine.criteria.get(c["name"]).parameters)} for c in stop]
     return {
-        **engine.default_settings(facts.project.modality),
+        **(defaults := engine.default_settings(facts.project.modality)),
+        "learner": _complete(engine.learners, {**defaults["learner"], **facts.targets.learner}),
         "strategy": _complete(facts.targets.strategies, {"name": facts.targets.strategy}),
         "batch_size": max(1, min(20, pool // 10)),
         "seed_size": seed_size,
@@ -138,6 +140,7 @@ def _suggest(facts: ProjectFacts) -> dict:
         "disputed": "left_out",
         "random_state": 0,
         "exploration": 0.1,
+        "second_opinions": 0.0,
         "quorum": 0.9,
         "datasets": list(facts.datasets),
     }

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Targets(ABC):
     task: str
     strategies: engine.Registry
     strategy: str  # the name of the one to begin with
+    learner: Mapping[str, Any] = MappingProxyType({})  # settings of the default learner that differ from its own defaults
     metrics: Mapping[str, dict[str, Any]]
     main_metric: str
     seeds: Sequence[str]

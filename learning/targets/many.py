@@ -1,5 +1,6 @@
 """Any number of labels per item: a code is a set of labels, and the learner learns of each label whether it is there."""
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ class ManyLabels(Targets):
     task = "multiple"
     strategies = multilabel.multilabel_strategies
     strategy = multilabel.DEFAULT
+    # Of most labels few items have one: without it, far too few are ever predicted (docs/engine.md says how few).
+    learner = MappingProxyType({"class_weight": "balanced"})
     metrics = multilabel.METRICS
     main_metric = "f1_micro"
     seeds = tuple(name for name in engine.SEEDS if name != "stratified")  # in proportion to which of the labels?

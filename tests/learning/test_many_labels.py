@@ -148,6 +148,7 @@ def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, 
     fill(several)
     form = RunForm(several)
     assert form.start_from["strategy"]["name"] == "mean_entropy"
+    assert form.fields["learner.logistic_regression.class_weight"].initial == "balanced"
     strategies = {name for name, _ in form.fields["strategy"].choices}
     assert strategies >= {"mean_entropy", "bin_min", "mmc", "adaptive", "cvirs", "random"} and "margin" not in strategies
     assert [name for name, _ in form.fields["stop.accuracy.metric"].choices] == ["f1_macro", "f1_micro"]
