@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from annotation.queries import ask
-from projects.models import Item, Project
+from projects.models import Item, Label, Project
 from tests.annotation.asking import asked, items_of, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -167,6 +167,31 @@ def test_a_long_text_scrolls_by_keys_and_the_buttons_stay_on_the_screen(page, pr
     assert top() > 1000
     answer(page)
     assert top() == 0  # the next one is read from its beginning
+
+
+def test_a_phone_has_item_labels_and_tools_on_the_screen_upright_and_on_its_side(browser, project, annotator, open_page):
+    ask(project, running(project), 1, asked(items_of(project, 1, content="A long letter to the editor.\n\n" * 99)), wanted=1)
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    for n_labels in (6, 20, 77):
+        have = project.labels.count()
+        more = (Label(project=project, name=f"topic {i:02}", color="#336699", position=i + 9) for i in range(have, n_labels))
+        Label.objects.bulk_create(more)
+        page.set_viewport_size({"width": 390, "height": 844})
+        open_page(page, annotator)
+        for width, height in [(390, 844), (844, 390)]:
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            places = {id: page.locator(f"#{id}").bounding_box() for id in ("item-content", "undo", "skip", "comment-open")}
+            last = page.locator("#labels button").last
+            if n_labels > 20 or width > 390:
+                last.scroll_into_view_if_needed()
+            places["last"] = last.bounding_box()
+            for name, box in places.items():
+                assert box["y"] >= 0 and box["y"] + box["height"] <= height, (n_labels, width, name)
+                assert box["height"] >= 44, (n_labels, width, name)
+            assert places["last"]["y"] + places["last"]["height"] <= places["undo"]["y"] + 1, (n_labels, width)
+    context.close()
 
 
 def test_focus_goes_into_a_dialog_and_back_to_where_it_was(page, project, annotator, open_page):

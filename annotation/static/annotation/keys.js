@@ -33,7 +33,8 @@ export function listen({ panel, deeds, keys, look }) {
       return;
     }
     const deed = deeds[undoing ? "undo" : actionOf.get(plain(event.key))];
-    if (!deed && !target.closest("button, a, summary, .lb-side") && look(event)) event.preventDefault();
+    const pressing = target.closest("button, a, summary") && event.key === " ";
+    if (!deed && !pressing && !target.closest(".lb-side") && look(event)) event.preventDefault();
     if (!deed) return;
     event.preventDefault();
     if (!event.repeat || deed === deeds.undo) deed();
