@@ -5,9 +5,11 @@ They stand where the learner's own query stood in the order. No run waits for th
 
 from collections.abc import Iterable
 
-from annotation.models import Purpose, Query
+from django.db.models import Count, Exists, OuterRef, Subquery
+
+from annotation.models import Annotation, Purpose, Query
 from annotation.queries import order_of
-from projects.models import Item, Project
+from projects.models import Item, Project, Role
 
 Status = Query.Status
 # Why an opinion is asked for, in `Query.strategy`: it says which line the annotator sees (annotation/reasons.py).
@@ -38,3 +40,28 @@ def open_for(project: Project, asked: dict[int, tuple[int, int, int]], reason: s
         for item, (wanted, order, rank) in asked.items()
     ]  # fmt: skip
     Query.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def ask_doubted(trial, most: int) -> int:
+    """A second person is asked, before anything new, for items that one person has answered since the model was last trained and
+    otherwise than it expected (before it knew the answer): up to `most`, those of which it was surest first. How many.
+
+    After ActiveLab (Goh and Mueller, 2023), which weighs answers and probabilities on one scale; here the label that the model
+    expected is all that is known, and the strategy's score stands for its doubt. The label holds meanwhile.
+    """
+    project = trial.run.project
+    workers = project.memberships.filter(role__in=[Role.MANAGER, Role.REVIEWER, Role.ANNOTATOR], user__is_active=True)
+    if most < 1 or trial.trained_at is None or workers.count() < 2:
+        return 0
+    answers = Annotation.objects.filter(item=OuterRef("item"), current=True, skipped=False, gold=False)
+    asked_before = Query.objects.filter(item=OuterRef("item"), trial=None)
+    answered = trial.queries.filter(status=Status.ANSWERED, closed_at__gte=trial.trained_at, prediction__isnull=False)
+    found = answered.exclude(Exists(asked_before)).annotate(
+        n=Subquery(answers.order_by().values("item").annotate(n=Count("pk")).values("n")),
+        said=Subquery(answers.values("value")[:1]),
+    )
+    rows = [row for row in found.filter(n=1).values_list("item", "score", "prediction", "said") if row[2] != row[3]]
+    rows.sort(key=lambda row: (row[1] is None, row[1] or 0.0, row[0]))  # a high score means doubt
+    chosen = [item for item, *_ in rows[:most]]
+    open_for(project, {item: (2, order_of(Purpose.QUERY, 0), rank) for rank, item in enumerate(chosen, 1)}, DOUBT)
+    return len(chosen)

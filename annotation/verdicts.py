@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from annotation import consensus, opinions, statements, turns
 from annotation.consensus import Answer, Step
-from annotation.models import Annotation, Assignment, Query, Reservation, Verdict
+from annotation.models import Annotation, Assignment, Purpose, Query, Reservation, Verdict
+from annotation.queries import order_of
 from annotation.signals import answers_changed, weights_wanted
 from projects.errors import WrongState
 from projects.models import Item, Membership, Project, Role, User
@@ -19,6 +20,7 @@ from projects.training_settings import training_of
 
 Source = Verdict.Source
 Status = Query.Status
+FIRST = order_of(Purpose.QUERY, 0)
 ANSWERING_ROLES = [Role.MANAGER, Role.REVIEWER, Role.ANNOTATOR]
 # A verdict replaces one of the same or a lower rank: people outrank a model, a reviewer's word outranks a majority.
 _RANK = {Source.MODEL: 0, Source.IMPORTED: 1, Source.PEOPLE: 2, Source.ADJUDICATED: 3}
@@ -244,6 +246,8 @@ def _ask_one_more(project: Project, item: Item, queries: list[Query], wanted: in
     Query.objects.filter(pk__in=[query.pk for query in waiting if query.status != Status.ANSWERED]).update(wanted=wanted)
     changed = _reopen([query for query in waiting if query.status in {Status.ANSWERED, Status.DISPUTED}])
     Query.objects.filter(pk__in=[query.pk for query in changed]).update(wanted=wanted)
+    # What people disagree about gets its further answer before anything new is asked; seed and test items come first anyway.
+    Query.objects.filter(pk__in=[query.pk for query in waiting], order__gt=FIRST).update(order=FIRST)
     return changed
 
 

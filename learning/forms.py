@@ -28,6 +28,11 @@ _PLAIN = {
         "Exploration share",
         "The share of each batch that is drawn at random, to compare the strategy with chance. 0.1 is one in ten; 0 is none.",
     ),
+    "second_opinions": (
+        "Second opinions",
+        "Items that one person has labelled otherwise than the model expected are asked of a second one, before anything new: "
+        "up to this share of a batch in each round. 0 is none.",
+    ),
     "quorum": (
         "Quorum",
         "The share of a batch that must be answered before the learner goes on, so that nobody waits for the absent; 1: all.",

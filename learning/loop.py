@@ -18,7 +18,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from annotation import queries
+from annotation import opinions, queries
 from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
 from learning import arms, batches, engine, warm_states
@@ -404,6 +404,8 @@ class Loop:
             if reason:
                 Run.objects.filter(pk=self.run.pk).update(stop_reason=reason)
             queries.withdraw_unserved(self.trial)
+            # Runs that were made before have no such setting.
+            opinions.ask_doubted(self.trial, math.ceil(self.configuration.get("second_opinions", 0) * self.trial.batch_size))
             self._ask(record.number, self._still_wanted(asks), codes)
             status = Run.objects.filter(pk=self.run.pk).values_list("status", flat=True).get()
             if status != Run.Status.RUNNING:

@@ -15,6 +15,7 @@ _WORDS = {
     "seed_size": "Seed size",
     "test_ratio": "Test share",
     "exploration": "Exploration share",
+    "second_opinions": "Second opinions",
 } | {
     "seed_strategy": "Seed",
     "stop_when": "Of the stop criteria",

@@ -274,3 +274,16 @@ def test_what_people_disagree_on_is_learnt_only_where_the_run_takes_majorities(
     work(run)
     row = run.trials.get().rounds.get()
     assert (row.n_labeled, row.n_test) == (n_labeled, 19)
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.0, 0), (0.2, 2)])
+def test_labels_that_the_model_did_not_expect_are_asked_of_a_second_person(project, annotator, colleague, share, n):
+    classes = fill(project, known="none")
+    run = finished(project, **PEOPLE, mode="strict", second_opinions=share)
+    answer_open(run, classes, annotator)
+    work(run)
+    answer_open(run, [1 - c for c in classes], annotator)  # nothing as expected
+    work(run)
+    assert run.trials.get().round_number == 2
+    again = Query.objects.filter(project=project, purpose="review", trial=None)
+    assert again.count() == n and set(again.values_list("wanted", flat=True)) <= {2}
