@@ -6,8 +6,10 @@ from django import template
 from django.utils.html import format_html, format_html_join
 
 from learning import engine
-from learning.metric_names import metric_label
+from learning.configuration import refusal
+from learning.metric_names import in_a_sentence, metric_label
 from learning.targets import strategy_named
+from projects.models import Project
 
 register = template.Library()
 _WORDS = {
@@ -63,6 +65,17 @@ def choice_title(value: str) -> str:
 @register.filter
 def metric_name(name: str) -> str:
     return metric_label(name)
+
+
+@register.filter(name="in_a_sentence")
+def metric_in_a_sentence(name: str) -> str:
+    return in_a_sentence(name)
+
+
+@register.filter
+def can_start(project: Project, kind: str) -> bool:
+    """Whether there are runs of this kind in a project with this task type."""
+    return not refusal(project, kind)
 
 
 @register.filter

@@ -184,6 +184,9 @@ def test_what_is_not_there_for_several_labels_is_refused_at_its_field(several, g
 def test_what_only_one_label_allows_is_refused_in_words(several, manager, browse, api):
     fill(several)
     run = finished(several, **(KNOWN | {"stop": [{"name": "budget", "labels": 30}]}))
+    for path in (f"/projects/{several.pk}/", f"/projects/{several.pk}/runs/"):
+        page = browse(manager).get(path).content.decode()
+        assert "/runs/new/" in page and "/analyses/new/" not in page
     page = browse(manager).get(f"/projects/{several.pk}/analyses/new/", follow=True).content.decode()
     assert "An analysis compares strategies for one label per item" in page
     for kind in ("analysis", "labeling"):
