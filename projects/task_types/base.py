@@ -30,6 +30,8 @@ class TaskType:
     rules: Sequence[str] = ("majority", "first", "unanimous")
     # Why no run can learn from its answers; "" where one can.
     not_learned = ""
+    # With fewer labels there is nothing to ask.
+    least_labels = 1
     # Each value stands in many rows, so that labels are counted and changed value by value; else row by row.
     few_values = False
     # What the column of the values is called in files, if not label.

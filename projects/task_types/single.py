@@ -16,6 +16,7 @@ class SingleLabel(TaskType):
     title = "One label per item"
     template = "annotation/tasks/_single.html"
     rules = ("majority", "first", "unanimous", "weighted")
+    least_labels = 2
     few_values = True
 
     def read_cell(self, cell: str, *, empty_is_none: bool = False) -> str | None:

@@ -13,6 +13,7 @@ from projects.task_types.lookups import count_named
 
 NOTHING = "nothing marked"
 MAX_SPANS = 5000
+SHOWN = 6  # in words; more would bury the line that they stand in
 _FORM = 'The value must be a list of spans, each like {"start": 3, "end": 9, "label": "Disease"}; [] where nothing is marked.'
 Span = dict[str, Any]
 
@@ -87,7 +88,9 @@ class OverlappingSpans(TaskType):
     def display(self, stored: list[Span] | None, names_by_id: Mapping[int, str]) -> str:
         if stored is None:
             return ""
-        return "; ".join(f"{label_name(s['label'], names_by_id)} {s['start']}–{s['end']}" for s in stored) or NOTHING
+        words = [f"{label_name(s['label'], names_by_id)} {s['start']}–{s['end']}" for s in stored[:SHOWN]]
+        more = [f"and {len(stored) - SHOWN} more"] if len(stored) > SHOWN else []
+        return "; ".join(words + more) or NOTHING
 
     def labels_of(self, stored: list[Span]) -> list[int]:
         return list(dict.fromkeys(span["label"] for span in stored))

@@ -83,7 +83,8 @@ def dataset(request: HttpRequest, project: Project, dataset_id: int) -> HttpResp
         return render(request, "projects/_dataset_progress.html", {"dataset": found, "workers": _workers()})
     if found.status == Dataset.Status.DRAFT:
         return _draft(request, project, found, None)
-    return render(request, "projects/dataset.html", {"project": project, "dataset": found, "workers": _workers()})
+    context = {"project": project, "dataset": found, "workers": _workers(), "task": task_type(project.task)}
+    return render(request, "projects/dataset.html", context)
 
 
 def _change(request: HttpRequest, project: Project, found: Dataset) -> HttpResponse:

@@ -10,6 +10,7 @@ from projects import guidelines, project_actions, summaries
 from projects.access import project_page
 from projects.forms import NewProjectForm, SettingsForm
 from projects.models import Project, Role
+from projects.task_types import task_type
 
 
 @require_GET
@@ -47,18 +48,23 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _next_steps(project: Project, facts: dict) -> list[dict]:
-    """What a new project still needs, in order; empty once a run has been started."""
-    if any(run.status != "draft" for run in facts["runs"]):
+    """What a new project still needs, in order; empty once a run has been started (where none can be: once somebody labels)."""
+    task = task_type(project.task)
+    if any(run.status != "draft" for run in facts["runs"]) or (task.not_learned and project.annotations.exists()):
         return []
+    last = {"title": "Start a run", "url": "run-new", "done": False,
+            "text": "The learner then asks for the labels that help it most. Every setting has a sound default."}  # fmt: skip
+    if task.not_learned:
+        last = {"title": "Label", "url": "label", "done": False, "text": f"Items come one after another. {task.not_learned}"}
     steps = [
         {"title": "Import items", "url": "dataset-new", "done": facts["n_items"] > 0,
          "text": "A file of texts, a zip of images or a table. Some rows may be labelled already."},
-        {"title": "Check the labels", "url": "labels", "done": len(facts["histogram"]) >= 2,
-         "text": "At least two, with colours and keys. Those in the file are there already."},
+        {"title": "Check the labels", "url": "labels", "done": len(facts["histogram"]) >= task.least_labels,
+         "text": f"At least {'two' if task.least_labels == 2 else 'one'}, with colours and keys. "
+         "Those in the file are there already."},
         {"title": "Invite people", "url": "members", "done": facts["n_members"] > 1,
          "text": "Annotators label, reviewers settle. You can also label alone."},
-        {"title": "Start a run", "url": "run-new", "done": False,
-         "text": "The learner then asks for the labels that help it most. Every setting has a sound default."},
+        last,
     ]  # fmt: skip
     optional = {"members"}
     for step in steps:
