@@ -67,5 +67,10 @@ def test_every_page_has_names_headings_contrast_and_a_visible_focus(page, site, 
         if name in ("run", "results"):
             page.wait_for_selector("#curve .xtitle")
         found[name] = faults_of(page)
+        for dialog, key in (("help-dialog", "?"), ("skip-dialog", "-")) if name == "label" else ():
+            page.keyboard.press("Escape")
+            page.keyboard.press(key)
+            page.wait_for_selector(f"#{dialog}[open]")
+            found[dialog] = faults_of(page)
     faults = [f"{name}: {fault}" for name, some in found.items() for fault in sorted(some)]
     assert not faults, "\n".join(faults)
