@@ -14,7 +14,7 @@ from django.db.models.functions import Length
 from annotation.models import Annotation, Gold
 from learning.engine import crowd
 from learning.quality import marks, sets
-from learning.quality.answers import Answers
+from learning.quality.answers import DRAWS, Answers
 from learning.quality.labels import disagreement
 from projects.models import Item, Project
 from projects.task_types import task_type
@@ -26,7 +26,8 @@ MOST_ANSWERS = 50_000
 def quality(project: Project) -> dict[str, Any]:
     """{answers, percent, alpha: {value, low, high}, pairs: [{first, second, items, percent, kappa}], people: [...]}
     and what `labels.disagreement` finds, with None or nothing in it where there are no answers, f1 ({value, low, high}, of marks)
-    and measure: what alpha means here, where it is not that of single labels. Then pairs have f1, and kappa is None.
+    and measure: what alpha means here, where it is not that of single labels. Then pairs have f1, kappa is None, and the gold and
+    agreement of each person are F1 of the parts of their answers.
 
     people: {user (id), answers, gold: {n, share, low, high}, seconds (median), agreement (with the others)}. None where a
     number is undefined. Kept in this process until an answer, a label or a gold value changes.
@@ -78,8 +79,12 @@ def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
         alpha = _estimate(crowd.krippendorff_alpha(items, values, n_classes=classes))
         agreed = disagreement(items, values, [json.loads(key) for key in names]) | {"f1": None, "measure": ""}
     else:
-        agreed = _partial(kind, Answers(items, people, keys, [row[2] for row in found]), users, together)
+        answers = Answers(items, people, keys, [row[2] for row in found])
+        agreed = _partial(kind, answers)
         alpha = agreed.pop("alpha")
+        f1, others, scores = _f1(kind, answers, {item: json.loads(key) for item, key in known.items()}, n)
+        for row, a, b in zip(together, pairs.first.tolist(), pairs.second.tolist(), strict=True):
+            row |= {"kappa": None, "f1": f1.get((a, b))}
     return {
         "answers": len(found),
         "percent": _estimate(crowd.percent_agreement(items, near, n_classes=classes)),
@@ -98,8 +103,8 @@ def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
     } | agreed
 
 
-def _partial(kind: "_Kind", answers: Answers, users: np.ndarray, together: list[dict[str, Any]]) -> dict[str, Any]:
-    """The agreement of answers that can be alike in part; each of `together` (pairs of people) gets f1 in the place of kappa."""
+def _partial(kind: "_Kind", answers: Answers) -> dict[str, Any]:
+    """The agreement of answers that can be alike in part."""
     several = answers.only(answers.several)
     nothing = _NO_AGREEMENT | {"measure": kind.measure, "alpha": None}
     if not len(several.items):
@@ -108,13 +113,25 @@ def _partial(kind: "_Kind", answers: Answers, users: np.ndarray, together: list[
     if kind.needs_lengths:
         length = dict(Item.objects.filter(pk__in=several.keys.tolist()).values_list("pk", Length("content")))
         lengths = np.array([length[key] for key in several.keys.tolist()])
-    found = kind.of(several, lengths)
-    pairs = found.pop("pairs")
-    f1 = {(a, b): _number(value) for a, b, value in zip(pairs.first, pairs.second, pairs.f1, strict=True)}
-    code = {user: i for i, user in enumerate(users.tolist())}
-    for row in together:
-        row |= {"kappa": None, "f1": f1.get((code[row["first"]], code[row["second"]]))}
-    return nothing | found | {"several": len(several.keys)}
+    return nothing | kind.of(several, lengths) | {"several": len(several.keys)}
+
+
+def _f1(
+    kind: "_Kind", answers: Answers, gold: Mapping[int, Any], n: int
+) -> tuple[dict[tuple[int, int], float | None], crowd.PersonF1, crowd.PersonF1]:
+    """(by two people's codes, each person with the others, each person with gold) of the parts that answers share."""
+    code = {key: i for i, key in enumerate(answers.keys.tolist())}
+    known = {code[key]: value for key, value in gold.items() if key in code}
+    gold_items = np.array(list(known), dtype=np.int64)
+    m = len(answers.items)
+    parts = kind.parts(np.concatenate([answers.items, gold_items]), [*answers.stored, *known.values()])
+    of = (answers.items, answers.people, parts[:m])
+    pairs = crowd.pairwise_f1(*of)
+    return (
+        {(int(a), int(b)): _number(f1) for a, b, f1 in zip(pairs.first, pairs.second, pairs.f1, strict=True)},
+        crowd.f1_with_others(*of, n_annotators=n, draws=DRAWS),
+        crowd.f1_with_gold(*of, gold_items, parts[m:], n_annotators=n, draws=DRAWS),
+    )
 
 
 @dataclass(frozen=True)
@@ -122,16 +139,17 @@ class _Kind:
     """How agreement is measured on a task's answers. `of` gets those to items with several, and lengths; None: one label each."""
 
     of: Callable[[Answers, Any], dict[str, Any]] | None = None
+    parts: Callable[[np.ndarray, list[Any]], Any] | None = None
     measure: str = ""
     needs_lengths: bool = False
     most_answers: int = MOST_ANSWERS
 
 
 # Of a text with many marks, each answer is many stretches.
-_MARKS = {"measure": marks.MEASURE, "needs_lengths": True, "most_answers": 10_000}
+_MARKS = {"parts": marks.parts, "measure": marks.MEASURE, "needs_lengths": True, "most_answers": 10_000}
 _KINDS = {
     "single": _Kind(),
-    "multiple": _Kind(sets.agreement, sets.MEASURE),
+    "multiple": _Kind(sets.agreement, sets.parts, sets.MEASURE),
     "spans": _Kind(marks.agreement, **_MARKS),
     "spans_overlapping": _Kind(partial(marks.agreement, distance="masi"), **_MARKS),
 }

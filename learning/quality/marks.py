@@ -17,11 +17,10 @@ MEASURE = (
 
 
 def agreement(answers: Answers, lengths: np.ndarray, distance: str = "nominal") -> dict[str, Any]:
-    """{alpha, f1, pairs, labels, windows} of answers to items with several of them; lengths by item code, in characters."""
+    """{alpha, f1, labels, windows} of answers to items with several of them; lengths by item code, in characters."""
     labels = sorted({span["label"] for value in answers.stored for span in value})
-    code = {pk: i for i, pk in enumerate(labels)}
-    given = [(row, s["start"], s["end"], code[s["label"]]) for row, value in enumerate(answers.stored) for s in value]
-    marks = np.array(given, dtype=np.int64).reshape(-1, 4)
+    marks = _marks(answers.stored)
+    marks[:, 3] = np.searchsorted(labels, marks[:, 3])
     everything = np.ones(len(answers.items), dtype=bool)
 
     def spans(window: np.ndarray, label: int | None = None) -> crowd.Spans:
@@ -37,15 +36,10 @@ def agreement(answers: Answers, lengths: np.ndarray, distance: str = "nominal") 
         )  # fmt: skip
 
     whole = spans(everything)
-    places, place = np.unique(np.column_stack([answers.items[marks[:, 0]], marks[:, 1:]]), axis=0, return_inverse=True)
-    members = sparse.csr_array(
-        (np.ones(len(marks)), (marks[:, 0], place.ravel())), shape=(len(answers.items), max(1, len(places)))
-    )
     counts = np.bincount(marks[:, 3], minlength=len(labels))
     return {
         "alpha": estimate(crowd.span_alpha(whole, distance=distance, draws=DRAWS)),
         "f1": estimate(crowd.span_f1(whole, draws=DRAWS)),
-        "pairs": crowd.pairwise_f1(answers.items, answers.people, members),
         "labels": [
             {
                 "value": labels[label], "given": int(counts[label]),
@@ -58,3 +52,17 @@ def agreement(answers: Answers, lengths: np.ndarray, distance: str = "nominal") 
             answers.items, lambda window: crowd.span_alpha(spans(window), distance=distance, draws=DRAWS)
         ),
     }  # fmt: skip
+
+
+def parts(items: np.ndarray, stored: list[list[dict]]) -> sparse.csr_array:
+    """(m, marks): 1 where the answer has the mark, of this place of this text with this label."""
+    marks = _marks(stored)
+    places, place = np.unique(np.column_stack([items[marks[:, 0]], marks[:, 1:]]), axis=0, return_inverse=True)
+    shape = (len(stored), max(1, len(places)))
+    return sparse.csr_array((np.ones(len(marks)), (marks[:, 0], place.ravel())), shape=shape)
+
+
+def _marks(stored: list[list[dict]]) -> np.ndarray:
+    """(s, 4): of each mark its answer, start, end and label id."""
+    found = [(row, s["start"], s["end"], s["label"]) for row, value in enumerate(stored) for s in value]
+    return np.array(found, dtype=np.int64).reshape(-1, 4)

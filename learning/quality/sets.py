@@ -14,7 +14,7 @@ from learning.quality.answers import DRAWS, MOST_LABELS, Answers, estimate, over
 
 MEASURE = (
     "An answer is a set of labels here, and two that share labels agree in part: alpha is Krippendorff's with the MASI distance "
-    "(Passonneau 2006). Cohen's and Fleiss' kappa and Dawid and Skene's model are for one label per item, and left out."
+    "(Passonneau 2006). F1 counts the labels that two people both gave. Cohen's and Fleiss' kappa and Dawid and Skene's model are for one label per item, and left out."
 )
 # Distances stand in a table of all pairs of different sets, one of them for each window too.
 _MOST_SETS = 2000
@@ -22,17 +22,20 @@ _MOST_IN_WINDOW = 700
 
 
 def agreement(answers: Answers, lengths: Any = None) -> dict[str, Any]:
-    """{alpha, f1, pairs, labels, windows} of answers to items with several of them; f1: of the labels of two people."""
+    """{alpha, f1, labels, windows} of answers to items with several of them; f1 is None, there is one for each pair of people."""
     labels = sorted({pk for value in answers.stored for pk in value})
     members = _members(answers.stored, labels)
-    pairs = crowd.pairwise_f1(answers.items, answers.people, members)
     return {
         "alpha": estimate(_alpha(answers.items, members, _MOST_SETS)),
         "f1": None,
-        "pairs": pairs,
         "labels": _labels(answers.items, members, labels),
         "windows": over_time(answers.items, lambda window: _alpha(answers.items[window], members[window], _MOST_IN_WINDOW)),
     }
+
+
+def parts(items: np.ndarray, stored: list[list[int]]) -> sparse.csr_array:
+    """(m, labels): 1 where the answer has the label."""
+    return _members(stored, sorted({pk for value in stored for pk in value}))
 
 
 def _members(stored: list[list[int]], labels: list[int]) -> sparse.csr_array:

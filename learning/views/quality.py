@@ -35,7 +35,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "project": project,
         "sees_all": _sees_all(project),
         "found": found,
-        "meaning": meaning(found["alpha"] and found["alpha"]["value"]),
+        "meaning": meaning(found["alpha"] and found["alpha"]["value"], "labels" if found["measure"] else "confusions"),
         "people": _people(found, names),
         "pairs": _pairs(found, names),
         "labels": [row | {"name": said(row["value"])} for row in found["labels"]],
@@ -65,8 +65,8 @@ def people(request: HttpRequest, project: Project) -> HttpResponse:
     return response
 
 
-def meaning(alpha: float | None) -> str:
-    """What Krippendorff (2004) makes of an alpha, in one line."""
+def meaning(alpha: float | None, see: str) -> str:
+    """What Krippendorff (2004) makes of an alpha, in one line; `see`: what the page shows that may explain it."""
     if alpha is None:
         return ""
     if alpha >= 0.8:
@@ -74,7 +74,7 @@ def meaning(alpha: float | None) -> str:
     if alpha >= 0.667:
         return "People agree fairly: enough for first conclusions, not for final ones."
     if alpha > 0:
-        return "People agree too little to rely on single answers: look at the confusions and make the guidelines clearer."
+        return f"People agree too little to rely on single answers: look at the {see} and make the guidelines clearer."
     return "People agree no more than by chance: do they understand the labels alike?"
 
 

@@ -58,7 +58,8 @@ def test_sets_of_labels_agree_in_part(project, ids, annotator, colleague, manage
     ]  # fmt: skip
     assert found["fleiss"] is None and "left out" in found["measure"]
     gold = {row["user"]: row["gold"]["share"] for row in found["people"]}
-    assert gold == {annotator.pk: 0, colleague.pk: 1}
+    assert gold == {annotator.pk: pytest.approx(2 * 1 / 3), colleague.pk: 1}  # F1 of {a b} with {a}
+    assert {row["agreement"]["share"] for row in found["people"]} == {0.8}
     page = browse(manager).get(f"/projects/{project.pk}/quality/").content.decode()
     assert "MASI" in page and "Fleiss' kappa, of" not in page and "0.80" in page
 

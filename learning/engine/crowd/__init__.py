@@ -18,7 +18,7 @@ from learning.engine.crowd.agreement import (
 from learning.engine.crowd.answers import answer_matrix, latest, vote_counts
 from learning.engine.crowd.consensus import DawidSkene, Votes, dawid_skene, majority, unanimous, weighted_majority
 from learning.engine.crowd.distances import alpha_of_sets, distance_alpha, distinct_sets, jaccard_distances, masi_distances
-from learning.engine.crowd.parts import PartPairs, codes_within, pairwise_f1
+from learning.engine.crowd.parts import PartPairs, PersonF1, codes_within, f1_with_gold, f1_with_others, pairwise_f1
 from learning.engine.crowd.relabel import RelabelScores, relabel_scores
 from learning.engine.crowd.resampling import Estimate
 from learning.engine.crowd.scoring import Shares, Speeds, agreement_with_others, gold_scores, shares, speeds
@@ -31,6 +31,7 @@ __all__ = [
     "LabelAgreement",
     "Pairs",
     "PartPairs",
+    "PersonF1",
     "RelabelScores",
     "Shares",
     "Spans",
@@ -48,6 +49,8 @@ __all__ = [
     "dawid_skene",
     "distance_alpha",
     "distinct_sets",
+    "f1_with_gold",
+    "f1_with_others",
     "fleiss_kappa",
     "gold_scores",
     "jaccard_distances",
