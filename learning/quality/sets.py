@@ -14,7 +14,8 @@ from learning.quality.answers import DRAWS, MOST_LABELS, Answers, estimate, over
 
 MEASURE = (
     "An answer is a set of labels here, and two that share labels agree in part: alpha is Krippendorff's with the MASI distance "
-    "(Passonneau 2006). F1 counts the labels that two people both gave. Cohen's and Fleiss' kappa and Dawid and Skene's model are for one label per item, and left out."
+    "(Passonneau 2006). F1 counts the labels that two people both gave. Cohen's and Fleiss' kappa and Dawid and Skene's model "
+    "are for one label per item, and left out."
 )
 # Distances stand in a table of all pairs of different sets, one of them for each window too.
 _MOST_SETS = 2000
