@@ -223,7 +223,8 @@ async function refill() {
 /* The items at hand are used up, or there never were any. */
 function unreachable() {
   const n = outbox.waiting;
-  const kept = n ? `Your ${n === 1 ? "answer is" : `${n} answers are`} kept in this browser, also when you close it, and sent when the connection is back. ` : "";
+  const safe = outbox.entries.every((entry) => entry.kept);
+  const kept = n ? `Your ${n === 1 ? "answer is" : `${n} answers are`} kept in this browser${safe ? ", also when you close it," : ""} and sent when the connection is back. ` : "";
   return { title: "No connection to the server", text: `${kept}The items that were at hand are answered; the next ones come by themselves. Trying again every two seconds.` };
 }
 

@@ -44,7 +44,7 @@ function ago(since) {
 export function showSaved(outbox, setup, left) {
   const n = outbox.waiting;
   const [kind, text] = outbox.held ? ["bad", `${n ? `${n} kept in this browser` : "Not connected"}`]
-    : outbox.offline ? ["warn", n ? `Offline: ${n} kept in this browser, ${left} at hand` : `Offline: ${left} at hand`]
+    : outbox.offline ? ["warn", n ? `Offline: ${n} kept in this browser${left ? `, ${left} at hand` : ""}` : `Offline: ${left} at hand`]
     : n ? ["info live", `${n} waiting to be sent`] : ["good", "All saved"];
   $("saved").className = `lb-saved badge ${kind}`;
   if ($("saved-text").textContent !== text) $("saved-text").textContent = text;
