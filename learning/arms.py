@@ -12,6 +12,7 @@ from annotation.models import Purpose, Query
 from learning import engine
 from learning.engine.evaluation.arms import FEWEST_RANDOM, compare_arms
 from learning.models import Round, Trial
+from learning.targets import targets_of
 from learning.workspace import Workspace
 
 EVERY = 3  # rounds
@@ -36,13 +37,14 @@ def compare(trial: Trial, space: Workspace, codes: np.ndarray, labeled: np.ndarr
     asked = np.array([place for place, _ in places], dtype=np.int64)
     base = np.setdiff1d(np.flatnonzero(labeled), asked)
     test = space.test[codes[space.test] >= 0]
-    n_classes, seed = len(space.labels.classes), engine.integer_seed(space.seed, "arms", trial.fold, trial.repeat)
-    if len(np.unique(codes[base])) < 2:
+    targets, labels, learner = targets_of(trial.run.project), space.labels, trial.run.configuration["learner"]
+    seed = engine.integer_seed(space.seed, "arms", trial.fold, trial.repeat)
+    if not targets.is_learnable(labels, codes[base]):
         return None
 
     def hits(positions: np.ndarray) -> np.ndarray:
-        model = engine.fit(trial.run.configuration["learner"], space.X, positions, codes[positions], n_classes, seed)
-        return engine.predict(model, space.X, test, n_classes).argmax(axis=1) == codes[test]
+        model, _ = targets.fit(learner, space.X, positions, labels, codes[positions], seed, None)
+        return targets.right(labels, codes[test], targets.predict(model, space.X, test, labels))
 
     try:
         return compare_arms(hits, base, drawn, asked, seed=seed)

@@ -24,15 +24,13 @@ def live_facts(run: Run) -> dict | None:
     """None for anything but a development run that was started.
 
     {"run", "round", "labels", "exploration": the share, "asked": {"random": arm, "query": arm} (see `arms_of`),
-    "compares": whether a comparison is ever made,
-    "arms": the newest comparison (learning.arms) with its "round", "compared": all of them for the chart, "curve": the scores
-    by labels, "forecast": see `forecast_of`}.
+    "arms": the newest comparison (learning.arms) with its "round", "compared": all of them for the chart, "metric": in what they
+    are compared, "curve": its values by labels, "forecast": see `forecast_of`}.
     """
     trial = run.trials.first() if run.kind == Run.Kind.DEVELOPMENT else None
     if trial is None:
         return None
-    targets = targets_of(run.project)
-    metric = targets.main_metric
+    metric = targets_of(run.project).metric_by_item
     rounds = list(trial.rounds.order_by("number").defer("confusion", "timings", "stopping", "signals", "asked", "advice"))
     compared = [{"round": row.number, **row.batch["arms"]} for row in rounds if row.batch.get("arms")]
     return {
@@ -43,7 +41,7 @@ def live_facts(run: Run) -> dict | None:
         "asked": arms_of(trial, {row.number: row.n_labeled for row in rounds}),
         "arms": compared[-1] if compared else None,
         "compared": compared,
-        "compares": targets.compares_arms,
+        "metric": metric,
         "curve": [{"labels": row.n_labeled, **row.metrics[metric]} for row in rounds if metric in row.metrics],
         "forecast": forecast_of(run, trial, rounds),
     }

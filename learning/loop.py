@@ -220,9 +220,7 @@ class Loop:
 
     def _compare_arms(self, record: Round, codes: np.ndarray, labeled: np.ndarray) -> None:
         """Beside a ranking that people have already. If it is lost with a worker, the next one comes a few rounds later."""
-        if not self.targets.compares_arms or not arms.due(self.trial, record):
-            return
-        if (found := arms.compare(self.trial, self.space, codes, labeled)) is None:
+        if not arms.due(self.trial, record) or (found := arms.compare(self.trial, self.space, codes, labeled)) is None:
             return
         record.batch |= {"arms": found}
         with self._commit():
@@ -365,7 +363,8 @@ class Loop:
             history,
             combine=self.configuration["stop_when"],
             min_rounds=self.configuration["min_rounds"],
-            n_classes=len(self.space.labels.classes),
+            # Where an item may have any number of labels, some may be so rare that no criterion would ever count.
+            n_classes=len(self.space.labels.classes) if self.targets.one_class_each else None,
         )
         record.stopping = verdicts
         if reason is None and len(candidates) == 0 and not self.trial.queries.filter(status=Query.Status.OPEN).exists():

@@ -35,7 +35,7 @@ class Targets(ABC):
     no_analysis: str = ""
     no_labeling: str = ""
     one_class_each: bool = True  # an item shows the learner one class, so that as many items are needed as there are classes
-    compares_arms: bool = True  # with a learner of random labels (learning.arms)
+    metric_by_item: str = "accuracy"  # the one that is a mean over the test items of `right`
 
     @abstractmethod
     def labels(self, run: Run, ids: np.ndarray) -> Labels:
@@ -62,6 +62,10 @@ class Targets(ABC):
     @abstractmethod
     def evaluate(self, labels: Labels, codes: np.ndarray, proba: np.ndarray) -> tuple[dict[str, dict], list[list[int]]]:
         """(metric -> value, low, high; the counts that `per_class` reads, as Round.confusion keeps them)."""
+
+    @abstractmethod
+    def right(self, labels: Labels, codes: np.ndarray, proba: np.ndarray) -> np.ndarray:
+        """(m,) bool: whether all that the model says of an item is right."""
 
     @abstractmethod
     def per_class(self, counts: list[list[int]], n_classes: int) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class ManyLabels(Targets):
     no_analysis = "An analysis compares strategies for one label per item; this project has several. Start a run instead."
     no_labeling = "Labelling the rest at a promised accuracy is there for one label per item; this project has several."
     one_class_each = False
-    compares_arms = False
+    metric_by_item = "subset_accuracy"
 
     def labels(self, run: Run, ids: np.ndarray) -> LabelSets:
         return LabelSets(run, ids)
@@ -52,6 +52,9 @@ class ManyLabels(Targets):
     def evaluate(self, labels: LabelSets, codes: np.ndarray, proba: np.ndarray) -> tuple[dict[str, dict], list[list[int]]]:
         metrics, counts = multilabel.evaluate(labels.matrix(codes), proba)
         return metrics, counts.tolist()
+
+    def right(self, labels: LabelSets, codes: np.ndarray, proba: np.ndarray) -> np.ndarray:
+        return ((proba >= multilabel.THRESHOLD) == labels.matrix(codes)).all(axis=1)
 
     def per_class(self, counts: list[list[int]], n_classes: int) -> list[dict[str, Any]]:
         return multilabel.per_label(np.array(counts[:n_classes], dtype=np.int64))

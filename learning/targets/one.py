@@ -42,6 +42,9 @@ class OneLabel(Targets):
         metrics, confusion = engine.evaluate(codes, proba, len(labels.classes))
         return metrics, confusion.tolist()
 
+    def right(self, labels: Labels, codes: np.ndarray, proba: np.ndarray) -> np.ndarray:
+        return proba.argmax(axis=1) == codes
+
     def per_class(self, counts: list[list[int]], n_classes: int) -> list[dict[str, Any]]:
         size = min(len(counts), n_classes)
         matrix = np.array([row[:size] for row in counts[:size]], dtype=np.int64).reshape(size, size)

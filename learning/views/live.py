@@ -13,6 +13,7 @@ from learning.access import access_run
 from learning.analysis import charts
 from learning.configuration import ConfigurationError
 from learning.live import live_facts
+from learning.metric_names import metric_label
 from learning.models import Run
 from projects.errors import WrongState
 from projects.models import Role
@@ -32,9 +33,8 @@ def chart(facts: dict) -> SafeString:
     in_sight = newest["base"] + _IN_SIGHT * newest["labels"]
     chosen = _curve("this run", 1, [(point["labels"], point) for point in facts["curve"] if point["labels"] <= in_sight])
     by_chance = _curve("at random", 0, [(row["base"] + row["labels"], row["random"]) for row in facts["compared"]])
-    return charts.curve_chart(
-        [by_chance, chosen], title="Accuracy with the strategy and at random", y_label="Accuracy", height=300
-    )
+    label = metric_label(facts["metric"])
+    return charts.curve_chart([by_chance, chosen], title=f"{label} with the strategy and at random", y_label=label, height=300)
 
 
 def _curve(name: str, place: int, points: list[tuple[int, dict]]) -> charts.Curve:

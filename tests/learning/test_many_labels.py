@@ -14,6 +14,7 @@ from learning.configuration import ConfigurationError, suggest
 from learning.finishing import read_predictions
 from learning.forms import RunForm
 from learning.jobs import advance
+from learning.live import live_facts
 from learning.models import ModelFile, Run
 from learning.reports import report
 from projects.models import Dataset, Item, Label
@@ -56,7 +57,7 @@ def fill(project, n: int = 220, *, known: bool = True) -> list[list[str]]:
 
 def test_known_labels_lead_to_a_model_that_is_better_with_every_batch_of_labels(several, manager, browse, api, tmp_path):
     names = fill(several)
-    run = finished(several, **KNOWN, random_state=2)
+    run = finished(several, **KNOWN, random_state=2, exploration=0.3)
     assert (run.status, run.stop_reason) == ("finished", "The budget of 90 labels is spent.")
     rounds = list(run.trials.get().rounds.order_by("number"))
     curve = [row.metrics["f1_micro"]["value"] for row in rounds]
@@ -76,7 +77,14 @@ def test_known_labels_lead_to_a_model_that_is_better_with_every_batch_of_labels(
     assert all(row["support"] > 0 and row["f1"] > 0.7 for row in found["per_class"])
     page = browse(manager).get(f"/distilling/{run.pk}/results/").content.decode()
     assert "All labels right" in page and "Hamming loss" in page and "Confusions" not in page and "Label the rest" not in page
-    assert browse(manager).get(f"/distilling/{run.pk}/").status_code == 200
+
+    # Beside labels that chance drew, by the share of test items of which every label is right.
+    live = live_facts(run)
+    last = next(row for row in rounds if row.number == live["arms"]["round"])
+    assert live["metric"] == "subset_accuracy" and 0 <= live["arms"]["random"]["value"] <= 1
+    assert {"labels": last.n_labeled, **last.metrics["subset_accuracy"]} in live["curve"]
+    page = browse(manager).get(f"/distilling/{run.pk}/").content.decode()
+    assert "All labels right with the strategy and at random" in page and "Other strategies on these labels" not in page
 
     # The model file predicts from raw texts, and says which column is which label.
     path = tmp_path / "model.skops"
