@@ -16,6 +16,10 @@ Status = Query.Status
 OVERLAP, DOUBT = "overlap", "doubt"
 
 
+def is_further(query: Query) -> bool:
+    return query.trial_id is None and query.purpose == Purpose.REVIEW
+
+
 def go_on(project: Project, item: Item, queries: Iterable[Query], wanted: int) -> None:
     """The item has its label, and fewer answers than wanted: whoever else is to answer is still asked. Call with the item locked.
 

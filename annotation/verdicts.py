@@ -46,8 +46,11 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
         if enough and given
         else None
     )
+    n = sum(not answer.extra for answer in given)
     if enough and decision and decision.step == Step.SETTLED:
         set_verdict(project, item, decision.value, Source.PEOPLE)
+        changed = _close([query for query in waiting if not opinions.is_further(query) or query.wanted <= n], Status.ANSWERED)
+    elif _is_decided(item, queries, waiting):
         changed = _close(waiting, Status.ANSWERED)
     elif given and project.consensus == "first":
         set_verdict(project, item, given[0].value, Source.PEOPLE)
@@ -55,12 +58,12 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
         if queries and eligible(project, item).exists():
             opinions.go_on(project, item, queries, wanted)
     elif enough and decision and decision.step == Step.DISPUTED:
-        if _is_asked_more(waiting, given):
-            return []
+        if any(query.status in {Status.OPEN, Status.HELD} and query.wanted > n for query in waiting):
+            return []  # one opinion more is wanted, and has not come yet: a skip or a correction meanwhile does not end that
         changed = _dispute(project, item, [query for query in queries if query.status != Status.SKIPPED])
         _take_back(item)
     elif enough:
-        changed = _ask_one_more(project, item, queries, sum(not answer.extra for answer in given) + 1)
+        changed = _ask_one_more(project, item, queries, n + 1)
         _take_back(item)
     else:
         again = {Status.ANSWERED, Status.DISPUTED} | ({Status.SKIPPED} if reopens_skipped else set())
@@ -171,8 +174,8 @@ def close_if_nobody_is_left(project: Project, item: Item) -> list[Query]:
     waiting = [query for query in statements.queries(item.pk) if query.status in {Status.OPEN, Status.HELD}]
     if not waiting or eligible(project, item).exists():
         return []
-    if project.consensus == "first" and statements.answers(item.pk):  # it has its label; the other opinions will not come
-        changed = _close(waiting, Status.ANSWERED)
+    if all(opinions.is_further(query) for query in waiting) and statements.current_verdict(item.pk):
+        changed = _close(waiting, Status.ANSWERED)  # it has its label; the other opinions will not come
     elif statements.answers(item.pk):
         changed = _dispute(project, item, waiting)
     else:
@@ -233,10 +236,15 @@ def was_asked_more(project: Project, queries: Iterable[Query]) -> bool:
     return any(query.wanted > project.annotators_per_item for query in queries)
 
 
-def _is_asked_more(waiting: Iterable[Query], given: list[Answer]) -> bool:
-    """A reviewer wanted one opinion more, and it has not come yet: a skip or a correction meanwhile does not end that."""
-    n = sum(not answer.extra for answer in given)
-    return any(query.status in {Status.OPEN, Status.HELD} and query.wanted > n for query in waiting)
+def _is_decided(item: Item, queries: list[Query], waiting: list[Query]) -> bool:
+    """A reviewer has decided: whatever people change afterwards brings the item neither back to them nor to the reviewer.
+
+    Looked up only where a query was closed before, or several people may be asked: most answers are the first to their item.
+    """
+    if len(waiting) == len(queries) and all(query.wanted == 1 for query in waiting):
+        return False
+    current = statements.current_verdict(item.pk)
+    return current is not None and current[2] == Source.ADJUDICATED
 
 
 def _ask_one_more(project: Project, item: Item, queries: list[Query], wanted: int) -> list[Query]:

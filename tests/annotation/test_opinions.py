@@ -53,3 +53,16 @@ def test_nobody_is_asked_where_there_is_only_one_person(project, annotator):
     ask(project, trial, 1, [Ask(item.pk, 1, Purpose.QUERY, "margin", 0.1, prediction=project.labels.first().pk)], wanted=1)
     queue.submit(annotator, project, item=item, value="spam", token="a")
     assert ask_doubted(trial, 5) == 0
+
+
+def test_a_skip_or_a_correction_does_not_end_the_wait_for_a_second_opinion_until_nobody_is_left(
+    project, answered, annotator, colleague, manager
+):
+    items, trial = answered
+    ask_doubted(trial, 1)
+    queue.submit(annotator, project, item=items[2], value="spam", token="again")
+    queue.skip(colleague, project, item=items[2], token="skipped")
+    assert [lease.item for lease in queue.lease_next(manager, project, 1)] == [items[2]]
+    queue.skip(manager, project, item=items[2], token="skipped too")
+    assert set(Query.objects.filter(item=items[2]).values_list("status", flat=True)) == {"answered"}
+    assert Verdict.objects.get(item=items[2], current=True).value == project.labels.last().pk

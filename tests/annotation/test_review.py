@@ -6,6 +6,7 @@ from annotation import queue
 from annotation.models import Purpose, Query, Verdict
 from annotation.queries import Ask, ask
 from annotation.review import n_disputed
+from annotation.verdicts import adjudicate
 from projects.models import Project
 from projects.names import letters
 from tests.annotation.asking import asked, items_of, running
@@ -141,3 +142,19 @@ def test_the_page_says_what_the_learner_makes_of_disputed_items(project, dispute
     run.configuration["disputed"] = "majority"
     run.save()
     assert f"{run} takes what most people say of them" in browse(reviewer).get(address).content.decode()
+
+
+@pytest.mark.parametrize("rule", ["majority", "first", "unanimous", "weighted"])
+def test_what_a_reviewer_decided_comes_back_to_nobody_whatever_people_change(project, annotator, colleague, reviewer, rule):
+    project.consensus, project.annotators_per_item = rule, 2
+    project.save()
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=2)
+    queue.submit(annotator, project, item=item, value="ham", token="a")
+    queue.submit(colleague, project, item=item, value="ham", token="b")
+    ham, spam = project.labels.values_list("pk", flat=True)
+    adjudicate(reviewer, project, item, spam)
+    queue.submit(colleague, project, item=item, value="spam", token="c")
+    queue.undo(annotator, project)
+    assert Verdict.objects.get(item=item, current=True).source == "adjudicated"
+    assert set(Query.objects.values_list("status", flat=True)) == {"answered"}
