@@ -348,6 +348,8 @@ def _misfits(facts: ProjectFacts, c: dict) -> dict[str, list[str]]:
             "classes to tell apart. Add labels first."
         ]
         return errors
+    if c["second_opinions"] and facts.targets.no_doubts:
+        errors["second_opinions"] = [facts.targets.no_doubts]
     counts = forecast_counts(facts, c)
     if c["oracle"] == "known":
         if facts.n_known == 0:

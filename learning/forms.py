@@ -66,7 +66,7 @@ class RunForm(LearningForm):
         self._add_datasets()
         for section, label in _SECTIONS.items():
             self._add_section(section, label)
-        for name, (label, text) in _PLAIN.items():
+        for name, (label, text) in self._plain():
             kind = forms.IntegerField if name in _WHOLE else forms.FloatField
             attrs = {"step": "1" if name in _WHOLE else "any", "min": 0}
             self._add(
@@ -80,6 +80,9 @@ class RunForm(LearningForm):
         self._describe()
 
     # --- Fields out of declarations
+
+    def _plain(self) -> list[tuple[str, tuple[str, str]]]:
+        return [(name, words) for name, words in _PLAIN.items() if not (self.targets.no_doubts and name == "second_opinions")]
 
     def _add_section(self, section: str, label: str) -> None:
         chosen = self.start_from[section]
@@ -127,7 +130,7 @@ class RunForm(LearningForm):
         return True
 
     def _partial(self, cleaned: dict) -> dict:
-        plain = (*_PLAIN, *_RADIOS, "seed_strategy")
+        plain = (*dict(self._plain()), *_RADIOS, "seed_strategy")
         partial = {name: cleaned[name] for name in plain if cleaned.get(name) not in (None, "")}
         partial |= self._shared(cleaned)
         for section in _SECTIONS:

@@ -34,6 +34,7 @@ class Targets(ABC):
     # Why this is not done here, a sentence; "" where it is.
     no_analysis: str = ""
     no_labeling: str = ""
+    no_doubts: str = ""  # second opinions on what the model did not expect
     one_class_each: bool = True  # an item shows the learner one class, so that as many items are needed as there are classes
     metric_by_item: str = "accuracy"  # the one that is a mean over the test items of `right`
 

@@ -28,6 +28,7 @@ class ManyLabels(Targets):
     watched = ("f1_micro", "f1_macro")
     no_analysis = "An analysis compares strategies for one label per item; this project has several. Start a run instead."
     no_labeling = "Labelling the rest at a promised accuracy is there for one label per item; this project has several."
+    no_doubts = "A second opinion follows from the one label that the model expects, and here it may expect several: choose 0."
     one_class_each = False
     metric_by_item = "subset_accuracy"
 

@@ -160,7 +160,11 @@ def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, 
     strategies = {name for name, _ in form.fields["strategy"].choices}
     assert strategies >= {"mean_entropy", "bin_min", "mmc", "adaptive", "cvirs", "random"} and "margin" not in strategies
     assert [name for name, _ in form.fields["stop.accuracy.metric"].choices] == ["f1_macro", "f1_micro"]
-    assert "stop.accuracy.certainty" not in form.fields and "stop.margin_exhaustion" not in form.fields
+    assert (
+        "second_opinions" not in form.fields
+        and "stop.accuracy.certainty" not in form.fields
+        and "stop.margin_exhaustion" not in form.fields
+    )
     assert "stratified" not in dict(form.fields["seed_strategy"].choices)
     url = f"/projects/{several.pk}/runs/new/"
     assert "Least sure label" in browse(manager).get(url).content.decode()
@@ -178,6 +182,7 @@ def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, 
         ({"stop": [{"name": "accuracy", "metric": "accuracy"}]}, "stop.0.metric", "choose f1_micro or f1_macro"),
         ({"stop": [{"name": "accuracy", "certainty": 0.9}]}, "stop.0.certainty", "choose 0"),
         ({"stop": ["margin_exhaustion"]}, "stop.0", "not measured"),
+        ({"second_opinions": 0.2}, "second_opinions", "choose 0"),
         ({"seed_strategy": "stratified"}, "seed_strategy", "Must be one of random"),
         ({"warm_up": {"strategy": "mmc", "labels_per_class": 2}}, "warm_up.strategy", "needs no model"),
     ],
