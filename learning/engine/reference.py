@@ -11,11 +11,12 @@ from learning.engine.stopping import criteria
 from learning.engine.strategies import strategies
 from learning.engine.strategies.base import BALANCE, SUBSAMPLE
 from learning.engine.strategies.batch_modes import MODES
+from learning.engine.strategies.multilabel import multilabel_strategies
 from learning.engine.strategies.scored import BATCH_MODE, BETA, PREFILTER
 
 
 def reference() -> str:
-    """Markdown: query strategies, batch modes, learners, features and stop criteria, each with its settings."""
+    """Markdown: query strategies, for one label per item and for several, batch modes, learners, features and stop criteria."""
     modes = (BATCH_MODE, BETA, PREFILTER)
     shared = (*modes, SUBSAMPLE, BALANCE)
     lines = [
@@ -28,9 +29,15 @@ def reference() -> str:
         "## Query strategies",
         "",
     ]
-    for entry in strategies:
-        own = [parameter for parameter in entry.parameters if parameter not in shared]
-        lines += _entry(entry, own, [_needs(entry), _facts(entry)])
+    lines += _strategies(strategies, shared)
+    shown = ", ".join(f"`{entry.name}`" for entry in multilabel_strategies if entry.name in strategies)
+    lines += [
+        "## Query strategies of several labels per item",
+        "",
+        f"In a project whose items have several labels; {shown} too.",
+        "",
+    ]
+    lines += _strategies([entry for entry in multilabel_strategies if entry.name not in strategies], shared)
     lines += ["## Batch modes", "", "Of every strategy that scores items one by one (`batch_mode`), and what goes with it:", ""]
     lines += [f"* `{name}`: {text}." for name, text in MODES.items()]
     lines += ["", *_settings(modes[1:]), "", "Of every strategy but `random` (`balance`: of those that predict):", ""]
@@ -40,6 +47,15 @@ def reference() -> str:
         for entry in registry:
             lines += _entry(entry, entry.parameters, [f"For {entry.modality} items." if hasattr(entry, "modality") else ""])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _strategies(entries: Iterable[type], shared: tuple[Parameter, ...]) -> list[str]:
+    """`shared`: settings that are explained once for all."""
+    lines = []
+    for entry in entries:
+        own = [parameter for parameter in entry.parameters if parameter not in shared]
+        lines += _entry(entry, own, [_needs(entry), _facts(entry)])
+    return lines
 
 
 def _entry(entry: type, parameters: Iterable[Parameter], facts: list[str]) -> list[str]:
