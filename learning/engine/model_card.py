@@ -10,8 +10,8 @@ _PRINT_ONE = ["print(model.predict(items), model.predict_proba(items).max(axis=1
 # A row of zeros and ones per item, a column per label.
 _PRINT_SEVERAL = [
     "for item, row in zip(items, model.predict(items)):",
-    "    print(item, list(model.classes_[row.astype(bool)]))",
-    "print(model.predict_proba(items).round(2))  # a column per label, in the order of model.classes_",
+    "    print(item, model.classes_[row.astype(bool)].tolist())",
+    "probabilities = model.predict_proba(items)  # a column per label, in the order of model.classes_",
 ]
 _ITEMS = {
     "text": ("texts", '["a text", "another text"]'),

@@ -9,6 +9,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from learning.engine import Context, MissingClass, multilabel
 from learning.engine.multilabel.metrics import ranking_precision
+from learning.engine.threads import one_thread
 
 LOGISTIC = {"name": "logistic_regression", "C": 1.0}
 
@@ -43,7 +44,8 @@ def test_the_probabilities_are_those_of_scikit_learn(problem, kind):
     given = {"dense": X, "single": X.astype(np.float32), "sparse": sparse.csr_matrix(X)}[kind]
     positions = np.random.default_rng(0).permutation(600)[:200]
     model, _ = multilabel.fit(LOGISTIC, given, positions, Y[positions], 0)
-    theirs = OneVsRestClassifier(LogisticRegression(C=1.0, tol=1e-8, max_iter=1000)).fit(X[positions], Y[positions])
+    with one_thread():
+        theirs = OneVsRestClassifier(LogisticRegression(C=1.0, tol=1e-8, max_iter=1000)).fit(X[positions], Y[positions])
     assert multilabel.predict(model, given) == pytest.approx(theirs.predict_proba(X), abs=1e-3)
     assert multilabel.predict(model, given, np.array([7, 3])) == pytest.approx(theirs.predict_proba(X[[7, 3]]), abs=1e-3)
 

@@ -153,7 +153,7 @@ def test_a_label_that_is_made_while_the_run_goes_on_is_learnt_too(several):
 
 
 def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, browse):
-    fill(several)
+    fill(several, 120)
     form = RunForm(several)
     assert form.start_from["strategy"]["name"] == "mean_entropy"
     assert form.fields["learner.logistic_regression.class_weight"].initial == "balanced"
@@ -188,14 +188,14 @@ def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, 
     ],
 )
 def test_what_is_not_there_for_several_labels_is_refused_at_its_field(several, given, field, says):
-    fill(several)
+    fill(several, 40)
     with pytest.raises(ConfigurationError) as refused:
         actions.create_run(None, several, "development", given)
     assert says in refused.value.errors[field][0]
 
 
 def test_what_only_one_label_allows_is_refused_in_words(several, manager, browse, api):
-    fill(several)
+    fill(several, 80)
     run = finished(several, **(KNOWN | {"stop": [{"name": "budget", "labels": 30}]}))
     for path in (f"/projects/{several.pk}/", f"/projects/{several.pk}/runs/"):
         page = browse(manager).get(path).content.decode()
