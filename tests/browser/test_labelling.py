@@ -132,6 +132,20 @@ def test_a_dozen_items_are_at_hand_offline_and_the_page_says_what_happens_when_t
     assert set(given) < set(answers())
 
 
+def test_long_texts_are_fetched_when_half_of_those_at_hand_are_used_up(page, project, annotator, open_page):
+    items_of(project, 30, content="A long letter. " * 600)
+    asked_for = []
+    page.on("request", lambda sent: sent.post_data_json and asked_for.append(sent.post_data_json.get("next")))
+    open_page(page, annotator)
+    page.wait_for_load_state("networkidle")
+    asked_for.clear()
+    for _ in range(12):
+        press_and_wait(page, "1")
+        saved(page)
+    assert len(answers()) == Annotation.objects.count() == 12
+    assert len(asked_for) == 12 and 0 < len([n for n in asked_for if n]) < 5
+
+
 def test_an_answer_whose_acknowledgement_was_lost_is_stored_once(page, queue, annotator, open_page):
     open_page(page, annotator)
     lost = []

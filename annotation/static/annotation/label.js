@@ -14,6 +14,7 @@ const setup = JSON.parse(document.getElementById("setup").textContent);
 const panel = await loadPanel();
 const $ = (id) => document.getElementById(id);
 const AHEAD = 3; // at hand beyond the one on the screen, until the server says how many (its `ahead`)
+const HEAVY = 50_000; // characters
 const POLL = 2000;
 const KEEP_HISTORY = 100;
 const HEARTBEAT = (setup.leaseSeconds * 1000) / 5;
@@ -23,6 +24,7 @@ let away = null; // {item}: where I was, while an earlier answer of mine is open
 let ahead = [];
 let hold = AHEAD;
 let asked = false; // the answer on its way asks for the next items
+let heavy = false; // those at hand are long texts
 let leaseUntil = "";
 let pollTimer = null;
 let fetching = false;
@@ -42,10 +44,11 @@ function post(url, body, timeout = 15_000, keepalive = false) {
 }
 
 /* How many items to hand out along with an answer: what is on the screen and ahead, and what is answered but not sent yet.
-   Who holds many asks when half of them are used up: each comes with all its text. */
+   Each comes with all its text, so of long ones more are asked for when half are used up; else every time, because the list
+   that comes back also says what a manager has taken back. */
 function wanted(url) {
   if (url !== setup.urls.annotations) return {};
-  asked = ahead.length < AHEAD || ahead.length <= hold / 2;
+  asked = !heavy || ahead.length < AHEAD || ahead.length <= hold / 2;
   return asked ? { next: Math.min(50, 1 + hold + Math.max(0, outbox.waiting - 1)) } : {};
 }
 
@@ -86,6 +89,7 @@ function announce(text, seen = "") {
 function take(items) {
   ahead = items.filter((item) => !done.has(item.item) && item.item !== current?.item && item.item !== away?.item?.item);
   for (const item of items) if (Date.parse(item.lease_until) > (Date.parse(leaseUntil) || 0)) leaseUntil = item.lease_until;
+  heavy = JSON.stringify(items).length > HEAVY;
   preload(ahead);
   if (!current && ahead.length) show(ahead.shift());
 }
