@@ -56,9 +56,11 @@ def main() -> None:
 
         django.setup()
         project, tokens = prepare(chosen)
-        with web_server() as port:
-            heard = drive(chosen, port, project, tokens)
-        passed = report(chosen, heard) & verify(chosen, project, heard)
+        with web_server() as (port, server):
+            begun = processor_seconds(server)
+            heard, clients = drive(chosen, port, project, tokens)
+            spent = {"web server": processor_seconds(server) - begun, "clients": clients}
+        passed = report(chosen, heard, spent) & verify(chosen, project, heard)
     sys.exit(0 if passed else 1)
 
 
@@ -141,10 +143,18 @@ def web_server():
             if server.poll() is not None:
                 sys.exit("The web server ended at once; the lines above say why.")
             time.sleep(0.05)
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and its children have had of the processors."""
+    import psutil
+
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(times.user + times.system for times in (process.cpu_times() for process in family))
 
 
 class Annotator(threading.Thread):
@@ -225,8 +235,8 @@ class Annotator(threading.Thread):
         return response, response.read()
 
 
-def drive(chosen: argparse.Namespace, port: int, project: int, tokens: list[str]) -> list[dict]:
-    """All annotators at once, in two processes; what each of them saw."""
+def drive(chosen: argparse.Namespace, port: int, project: int, tokens: list[str]) -> tuple[list[dict], float]:
+    """All annotators at once, in two processes; what each of them saw, and the processor time of all of them."""
     from django.db import connections
 
     connections.close_all()  # a forked process must not share them
@@ -234,29 +244,33 @@ def drive(chosen: argparse.Namespace, port: int, project: int, tokens: list[str]
     results = context.Queue()
 
     def work(mine: list[tuple[int, str]]) -> None:
+        begun = time.process_time()
         people = [Annotator(chosen, port, project, token, number) for number, token in mine]
         for person in people:
             person.start()
         for person in people:
             person.join()
         kept = ["number", "seconds", "status", "handed_out", "acknowledged", "outcomes"]
-        results.put([{name: getattr(person, name) for name in kept} for person in people])
+        seen = [{name: getattr(person, name) for name in kept} for person in people]
+        results.put((seen, time.process_time() - begun))
 
     numbered = list(enumerate(tokens))
     parts = [part for part in (numbered[::2], numbered[1::2]) if part]
     processes = [context.Process(target=work, args=(part,)) for part in parts]
     for process in processes:
         process.start()
-    heard = [person for _ in parts for person in results.get()]
+    heard = [results.get() for _ in parts]
     for process in processes:
         process.join()
-    return heard
+    return [person for people, _ in heard for person in people], sum(spent for _, spent in heard)
 
 
-def report(chosen: argparse.Namespace, heard: list[dict]) -> bool:
+def report(chosen: argparse.Namespace, heard: list[dict], spent: dict[str, float]) -> bool:
     answers = sum(len(person["acknowledged"]) for person in heard)
     print(f"{chosen.annotators} annotators, think {chosen.think:g} s, {chosen.overlap} per item, {chosen.way}: ", end="")
     print(f"{answers} answers in {chosen.seconds:g} s = {answers / chosen.seconds:.1f} answers/s")
+    each = ", ".join(f"{who} {1000 * seconds / max(1, answers):.2f} ms" for who, seconds in spent.items())
+    print(f"  processor time of each answer: {each} (a database server's is not in it)")
     for what in ("next", "submit"):
         times = sorted(second for person in heard for second in person["seconds"][what])
         if times:
