@@ -96,7 +96,7 @@ class PictureSource:
             label = PurePosixPath(name).parent.name
         try:
             key = clean_key(name, "file")
-            empty = bool(self.dataset.mapping.get("empty_is_none"))
+            empty = bool(self.dataset.mapping.get("empty_is_none")) and name in labels  # no line at all says nothing
             value, names = read_value(self.task, label, "label", "", empty_is_none=empty)
             picture = read()
         except (zips.BadPicture, BadRow) as error:

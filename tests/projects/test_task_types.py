@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from projects.exporting import export
 from projects.importing import ImportRefused, begin, receive
@@ -55,6 +57,21 @@ def test_names_come_in_any_form_and_order_and_an_empty_cell_is_no_answer(several
 def test_an_empty_cell_is_none_of_them_where_the_mapping_says_so(several):
     imported(several, "id,text,labels\n1,one,a\n2,two,\n", empty_is_none=True)
     assert known(several) == {"1": ["a"], "2": []}
+
+
+def test_pictures_have_several_labels_and_those_without_a_line_have_no_answer(several):
+    Project.objects.filter(pk=several.pk).update(modality="image")
+    project, archive = Project.objects.get(pk=several.pk), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as pictures:
+        for color, name in enumerate("xyz"):
+            picture = io.BytesIO()
+            Image.new("RGB", (4, 4), (color, 0, 0)).save(picture, "PNG")
+            pictures.writestr(f"{name}.png", picture.getvalue())
+        pictures.writestr("labels.csv", "file,labels\nx.png,b|a\ny.png,\n")
+    dataset = receive(project, None, SimpleUploadedFile("p.zip", archive.getvalue()), mapping={"empty_is_none": True})
+    begin(dataset)
+    import_dataset(dataset.pk)
+    assert known(project) == {"x.png": ["a", "b"], "y.png": [], "z.png": None}
 
 
 def test_an_empty_cell_is_no_answer_of_one_label(project, manager):
@@ -123,6 +140,7 @@ def test_labels_are_counted_and_merged_without_doubles_in_gold_too(several, mana
     assert used_labels(several) == {a.pk, b.pk, c.pk}
     assert merge_label(b, a) == 3
     assert known(several) == {"1": ["a"], "2": ["a"], "3": ["a", "c"], "4": []}
+    assert several.items.get(key="2").known == [a.pk]
     assert several.golds.get().value == [a.pk, c.pk]
     assert label_counts(several) == {a.pk: 3, c.pk: 1}
 
