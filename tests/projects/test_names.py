@@ -43,6 +43,9 @@ def test_a_reviewer_finds_no_name_anywhere_and_the_manager_does(project, answere
         answer = browse(reviewer).get(address)
         text = b"".join(answer).decode()
         assert answer.status_code == 200 and "ulrike" not in text and "colleague" not in text, address
+    quality = browse(reviewer).get(f"/api/projects/{project.pk}/quality/").json()
+    assert [row["user"] for row in quality["people"]] == [None, None]
+    assert quality["pairs"][0]["first"].startswith("Person ")
     seen = browse(manager).get(f"/projects/{project.pk}/items/{answered[0][0].pk}/").content.decode()
     assert "colleague" in seen and "Person " not in seen
 
