@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
+from annotation import statements
 from annotation.models import Assignment, Purpose, Query, Reservation
 from projects.models import Project
 
@@ -44,23 +45,19 @@ def ask(project, trial, round_number: int, asks: Iterable[Ask], *, wanted: int) 
     asks = list(asks)
     status, closed = (Status.OPEN, None) if wanted else (Status.ANSWERED, timezone.now())
     slots = slots_of(project, [a.item_id for a in asks], wanted)
-    rows = [
-        Query(
-            project=project, trial=trial, item_id=a.item_id, round_number=round_number, purpose=a.purpose,
-            strategy=a.strategy, score=a.score, rank=a.rank, probability=a.probability, in_batch=a.in_batch,
-            prediction=a.prediction,
-            status=status, wanted=slots[a.item_id], order=order_of(a.purpose, a.rank), closed_at=closed,
+    statements.ask(
+        (
+            project.pk, trial.pk, int(a.item_id), int(round_number), str(a.purpose), a.strategy, _number(a.score), int(a.rank),
+            _number(a.probability), None if a.prediction is None else int(a.prediction), bool(a.in_batch),
+            str(status), slots[a.item_id], order_of(a.purpose, int(a.rank)), closed,
         )
         for a in asks
-    ]  # fmt: skip
-    why = ["round_number", "purpose", "strategy", "score", "rank", "probability", "prediction", "in_batch"]
-    Query.objects.bulk_create(
-        rows,
-        batch_size=2000,
-        update_conflicts=True,
-        unique_fields=["trial", "item"],
-        update_fields=[*why, "status", "wanted", "order", "closed_at"],
-    )
+    )  # fmt: skip
+
+
+def _number(value: float | None) -> float | None:
+    """Also of numpy's numbers, which databases do not know."""
+    return None if value is None else float(value)
 
 
 def has_overlap(project: Project, item_id: int) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from annotation import opinions, queries
+from annotation import opinions, queries, turns
 from annotation.models import Assignment, Purpose, Query
 from annotation.queries import Ask
 from learning import arms, batches, engine, warm_states
@@ -391,8 +391,8 @@ class Loop:
 
     @contextmanager
     def _commit(self):
-        """A transaction that only the holder of the lease can commit."""
-        with transaction.atomic():
+        """A transaction that only the holder of the lease can commit, in its turn: who waited for it goes on at once."""
+        with turns.write():
             leases.assert_held(self.trial, self.token)
             yield
 
