@@ -178,7 +178,7 @@ def test_the_gap_and_the_number_of_labels_by_hand():
 
 def test_ranks_and_unusual_labels_by_hand():
     # Margins: item 0 is surer than item 1 of both labels, so by Borda's rule it gets nothing and item 1 all.
-    found = scores("cvirs", [[1, 0, 0, 0]], [[0.9, 0.1, 0.1, 0.1], [0.6, 0.6, 0.4, 0.4]])
+    found = scores("cvirs", [[1, 0, 0, 0]], [[0.9, 0.9, 0.1, 0.1], [0.6, 0.6, 0.4, 0.4]])
     # Labels (1, 1, 0, 0) against (1, 0, 0, 0): one of four differs.
     assert found == pytest.approx([0, 0.25])
     # (1, 1, 0, 0) against (1, 0, 1, 0): knowing the one says nothing about the other.

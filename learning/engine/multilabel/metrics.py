@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy import sparse
 
 from learning.engine.errors import EngineError
 from learning.engine.metrics import wilson_interval
@@ -46,8 +46,10 @@ def evaluate(
     n, n_labels = Y.shape
     predicted = proba >= THRESHOLD
     hits, wrong = Y & predicted, Y ^ predicted
-    per_item = np.column_stack([hits, Y, predicted, wrong.any(axis=1), wrong.mean(axis=1), ranking_precision(Y, proba)])
-    sums = per_item.sum(axis=0, dtype=np.float64)[None]
+    by_item = np.column_stack([wrong.any(axis=1), wrong.mean(axis=1), ranking_precision(Y, proba)])
+    # Sparse: of many labels an item has few.
+    per_item = sparse.hstack([*(sparse.csr_matrix(flags, dtype=np.float64) for flags in (hits, Y, predicted)), by_item], "csr")
+    sums = np.asarray(per_item.sum(axis=0)).reshape(1, -1)
     values = _scores(sums, n, n_labels)
     metrics: dict[str, dict[str, float | None]] = {
         name: {"value": float(values[name][0]), "low": None, "high": None} for name in METRICS
@@ -69,10 +71,15 @@ def ranking_precision(Y: np.ndarray, proba: np.ndarray) -> np.ndarray:
     Of each right label: the share of right ones among those at least as probable; the mean of that.
     """
     Y = np.asarray(Y, dtype=bool)
-    rank = rankdata(-proba, method="max", axis=1)
-    among_right = rankdata(np.where(Y, -proba, np.inf), method="max", axis=1)
     total = Y.sum(axis=1)
-    mean = np.where(Y, among_right / rank, 0.0).sum(axis=1) / np.maximum(total, 1)
+    items, labels = np.nonzero(Y)
+    precision = np.empty(len(items))
+    step = max(1, _AT_ONCE // Y.shape[1])
+    for start in range(0, len(items), step):
+        mine = items[start : start + step]
+        above = proba[mine] >= proba[mine, labels[start : start + step]][:, None]
+        precision[start : start + step] = (above & Y[mine]).sum(axis=1) / above.sum(axis=1)
+    mean = np.bincount(items, precision, minlength=len(Y)) / np.maximum(total, 1)
     return np.where((total == 0) | (total == Y.shape[1]), 1.0, mean)
 
 
@@ -95,17 +102,16 @@ def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _resampled(per_item: np.ndarray) -> np.ndarray:
+def _resampled(per_item: sparse.csr_matrix) -> np.ndarray:
     """(draws, k) the sums of the columns (n, k) over n items drawn with replacement, for each draw."""
     rng = np.random.default_rng(_BOOTSTRAP_SEED)
-    n = len(per_item)
+    n = per_item.shape[0]
     step = max(1, _AT_ONCE // n)
-    columns = per_item.astype(np.float64)
-    parts = []
+    columns, parts = per_item.T.tocsr(), []
     for start in range(0, _DRAWS, step):
         size = min(step, _DRAWS - start)
-        place = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
-        parts.append(np.bincount(place.ravel(), minlength=size * n).reshape(size, n) @ columns)
+        times = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(size)], axis=1)
+        parts.append((columns @ times.astype(np.float64)).T)
     return np.vstack(parts)
 
 
