@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
+from alambic_site.templatetags.alambic import ink
 from annotation import training
 from annotation.models import Annotation, Query
 from annotation.preferences import ACTIONS, PreferenceRefused, change_preferences, preferences_of
@@ -16,6 +17,7 @@ from annotation.reasons import BADGES
 from annotation.verdicts import adjudicate
 from projects.access import project_page
 from projects.guidelines import newest_number
+from projects.label_groups import grouped
 from projects.models import Project, Role
 from projects.task_types import InvalidValue, task_type
 
@@ -41,14 +43,17 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
             for name in ("next", "annotations", "undo", "release", "heartbeat", "progress")
         },
         "login": f"{reverse('login')}?next={request.path}",
-        "labels": [{"name": label.name, "hotkey": label.hotkey.lower()} for label in labels],
+        "labels": [
+            {"name": label.name, "hotkey": label.hotkey.lower(), "color": label.color, "ink": ink(label.color)}
+            for label in labels
+        ],
         "search": many,
         "keys": preferences["keys"],
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,
         "badges": {purpose.value: words for purpose, words in BADGES.items()} | training.BADGES,
     }
-    context = {"project": project, "labels": labels, "task": task, "many": many, "setup": setup}
+    context = {"project": project, "labels": labels, "groups": grouped(labels), "task": task, "many": many, "setup": setup}
     context["before_work"] = training.introduction(request.user, project)
     context["left_handed"] = preferences["left_handed"]
     context["guidelines_changed"] = newest is not None and _seen(request.user.pk, project) not in (None, newest)

@@ -24,6 +24,7 @@ class TaskType:
     name = ""
     title = ""
     template = ""
+    keys_template = ""  # the rows of the help that say which keys answer
     main_metric = "accuracy"
     # What the items of such a project can be, and the rules of consensus that make sense of its answers.
     modalities: Sequence[str] = tuple(Modality.values)

@@ -18,6 +18,7 @@ class MultipleLabels(TaskType):
     name = "multiple"
     title = "Several labels per item, or none"
     template = "annotation/tasks/_multiple.html"
+    keys_template = "annotation/tasks/_multiple_keys.html"
     main_metric = "f1_micro"
     columns = ("labels",)
     column_help = "Names with | between them, or a JSON list; | alone is none of them."

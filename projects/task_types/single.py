@@ -15,6 +15,7 @@ class SingleLabel(TaskType):
     name = "single"
     title = "One label per item"
     template = "annotation/tasks/_single.html"
+    keys_template = "annotation/tasks/_single_keys.html"
     rules = ("majority", "first", "unanimous", "weighted")
     least_labels = 2
     few_values = True

@@ -28,6 +28,7 @@ class OverlappingSpans(TaskType):
     name = "spans_overlapping"
     title = "Words to mark, marks may overlap"
     template = "annotation/tasks/_spans.html"
+    keys_template = "annotation/tasks/_spans_keys.html"
     main_metric = "span_f1"
     modalities = (Modality.TEXT.value,)
     not_learned = "No run can learn to mark words yet: label, export, and train outside."

@@ -25,10 +25,11 @@ export function listen({ panel, deeds, keys, look }) {
     const paging = target.matches("[data-page-keys]") && (event.key === "PageDown" || event.key === "PageUp");
     if (target.closest(TYPING) && !inEmptyField && !paging) return;
     if (inEmptyField && /^[\p{L}\p{N}]$/u.test(event.key) && !undoing) return; // the first letter of a search
+    if (inEmptyField && event.key === "/") { event.preventDefault(); return; } // the search is where it leads to
     if (!undoing && !event.getModifierState("AltGraph") && (event.ctrlKey || event.metaKey || event.altKey)) return;
     const panels = inEmptyField || undoing ? undefined : panel.keys().get(event.key.toLowerCase());
     if (panels && !(target.closest("button, a, summary") && event.key === "Enter")) {
-      if (!event.repeat) panels();
+      if (!event.repeat || panels.repeats) panels(event);
       event.preventDefault();
       return;
     }

@@ -11,7 +11,8 @@ and that module, loaded once when the page is, exports
     onAnswer(callback)  Keep `callback` and call it with the value when the person has answered; the next item is then shown
                         before the call returns. Never call it twice for one item.
     keys()              A Map {key: function} of the keys that are the panel's now, as `event.key` in lower case. They come
-                        before the page's own keys. Read again at every key press, so it may change with what is chosen.
+                        before the page's own keys. Read again at every key press, so it may change with what is chosen. The
+                        function gets the event; one with `repeats` is called again while its key is held down.
     spoken(value)       Optional: the value in words, for screen readers; without it String(value).
 
 A text field of the panel in which the page's keys (not the panel's) shall work while it is empty has the attribute
