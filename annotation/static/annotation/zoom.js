@@ -36,6 +36,7 @@ export class Zoom {
   reset() {
     this.scale = 1;
     this.x = this.y = 0;
+    this.drawn = { scale: 1, x: 0, y: 0 }; // what the transform says now
     this.pointers.clear();
     this.box.classList.remove("closer");
     this.level.textContent = "Fits";
@@ -56,9 +57,16 @@ export class Zoom {
     return true;
   }
 
+  /* Where the image lies in its box when it fits. Not by offsetLeft and its like: they are rounded. */
+  #place() {
+    const [image, box] = [this.image.getBoundingClientRect(), this.box.getBoundingClientRect()];
+    const { scale, x, y } = this.drawn;
+    return { left: image.left - box.left - x, top: image.top - box.top - y, width: image.width / scale, height: image.height / scale };
+  }
+
   /* How much larger the file's own size is; twice for an image that is shown larger than that anyway. */
   #full() {
-    const full = (this.image.naturalWidth * this.scale) / this.image.getBoundingClientRect().width; // offsetWidth is rounded
+    const full = this.image.naturalWidth / this.#place().width;
     return full > 1.05 ? full : 2;
   }
 
@@ -66,7 +74,7 @@ export class Zoom {
     const { image } = this;
     if (!image?.offsetWidth) return;
     const next = Math.min(Math.max(1, scale), DEEPEST * this.#full());
-    const [left, top] = [image.offsetLeft, image.offsetTop];
+    const { left, top } = this.#place();
     this.x = at[0] - left - ((at[0] - left - this.x) * next) / this.scale; // what is under the pointer stays there
     this.y = at[1] - top - ((at[1] - top - this.y) * next) / this.scale;
     this.scale = next < 1.01 ? 1 : next;
@@ -76,11 +84,13 @@ export class Zoom {
   #paint() {
     const { image, box, scale } = this;
     if (!image?.offsetWidth) return;
-    this.x = within(this.x, image.offsetLeft, image.offsetWidth * scale, box.clientWidth);
-    this.y = within(this.y, image.offsetTop, image.offsetHeight * scale, box.clientHeight);
+    const { left, top, width, height } = this.#place();
+    this.x = this.fits ? 0 : within(this.x, left, width * scale, box.clientWidth);
+    this.y = this.fits ? 0 : within(this.y, top, height * scale, box.clientHeight);
     image.style.transform = this.fits ? "" : `translate(${this.x}px, ${this.y}px) scale(${scale})`;
+    this.drawn = { scale, x: this.x, y: this.y };
     box.classList.toggle("closer", !this.fits);
-    const percent = Math.round((100 * scale * image.offsetWidth) / image.naturalWidth);
+    const percent = Math.round((100 * scale * width) / image.naturalWidth);
     this.level.textContent = this.fits ? "Fits" : `${percent} %`;
   }
 
