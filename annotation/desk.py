@@ -10,8 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q
-from django.db.models.functions import TruncHour
+from django.db.models import BigIntegerField, Count, Func, Max, Q
 from django.utils import timezone
 
 from annotation import handing_out
@@ -110,13 +109,33 @@ def _slow(project: Project, now: datetime) -> dict:
     return facts
 
 
+class _Quarter(Func):
+    """Which quarter of an hour, counted from 1970: all time zones begin their hours with one.
+
+    TruncHour would call Python for every row (SQLite): a week of 100,000 answers took 0.6 s.
+    """
+
+    arity = 1
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler, connection, **kwargs):
+        return self.as_sql(compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / 900")
+
+    def as_postgresql(self, compiler, connection, **kwargs):
+        return self.as_sql(compiler, connection, template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / 900)::bigint")
+
+
 def _answers_per_hour(project: Project, now: datetime) -> dict[int, dict[datetime, int]]:
     """{user id: {hour: answers}} of the last seven days, today among them; undone and skipped ones do not count."""
     given = project.annotations.filter(created_at__gte=_midnight(now) - timedelta(days=6), current=True, skipped=False)
-    found = given.order_by().annotate(hour=TruncHour("created_at")).values_list("user", "hour").annotate(n=Count("pk"))
+    found = given.order_by().annotate(quarter=_Quarter("created_at")).values_list("user", "quarter").annotate(n=Count("pk"))
     per_user: dict[int, dict[datetime, int]] = defaultdict(dict)
-    for user, hour, n in found:
-        per_user[user][timezone.localtime(hour)] = n
+    hour_of: dict[int, datetime] = {}
+    for user, quarter, n in found:
+        if quarter not in hour_of:
+            hour_of[quarter] = datetime.fromtimestamp(quarter * 900, timezone.get_current_timezone()).replace(minute=0)
+        hour = hour_of[quarter]
+        per_user[user][hour] = per_user[user].get(hour, 0) + n
     return per_user
 
 

@@ -2,10 +2,12 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotation import desk, progress, queue
 from annotation.models import Annotation
@@ -52,6 +54,17 @@ def test_answers_per_hour_and_day(project, items, annotator):
     assert (person.today, person.week, person.per_hour) == (5, 9, 3)
     assert {bar.title: bar.n for bar in person.hours if bar.n} == {"10:00": 2, "12:00": 3}
     assert [bar.n for bar in person.days] == [0, 0, 0, 0, 0, 4, 5]
+
+
+def test_hours_are_those_of_the_clock_also_where_it_is_half_an_hour_off(project, items, annotator):
+    for n, minutes in ((2, 10), (3, 25), (4, 35)):  # 12:40, 12:55 and 13:05 UTC
+        answered(project, annotator, items[n * 5 : n * 5 + n], NOON + timedelta(minutes=minutes))
+    with timezone.override(ZoneInfo("Asia/Kolkata")):
+        [person] = desk.desk(project, NOON + timedelta(hours=1))["people"]
+        assert {bar.title: bar.n for bar in person.hours if bar.n} == {"18:00": 9}
+    desk.forget()
+    [person] = desk.desk(project, NOON + timedelta(hours=1))["people"]
+    assert {bar.title: bar.n for bar in person.hours if bar.n} == {"12:00": 5, "13:00": 4}
 
 
 def test_the_forecast_counts_the_answers_that_are_still_to_come(project, items, annotator):
