@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from django.test import TestCase
+from django.utils import timezone
 
+import learning.loop
 from annotation.models import Query, Verdict
 from annotation.queue import lease_next, submit
 from learning import actions, engine
@@ -15,10 +17,11 @@ from learning.finishing import read_predictions
 from learning.forms import RunForm
 from learning.jobs import advance
 from learning.live import live_facts
-from learning.models import ModelFile, Run
+from learning.models import ModelFile, Run, Trial
 from learning.reports import report
+from projects import leases
 from projects.models import Dataset, Item, Label
-from tests.learning.runs import NOISE, finished, started
+from tests.learning.runs import NOISE, curve, finished, started
 
 WORDS = {"card": ["card", "plastic"], "lost": ["lost", "stolen"], "new": ["new", "fresh"], "open": ["open", "start"]}
 KNOWN = {"oracle": "known", "seed_size": 15, "batch_size": 15, "stop": [{"name": "budget", "labels": 90}]}
@@ -150,6 +153,29 @@ def test_a_label_that_is_made_while_the_run_goes_on_is_learnt_too(several):
     run.refresh_from_db()
     assert (run.status, run.classes[-1]) == ("finished", late.pk)
     assert report(run)["per_class"][-1]["name"] == "late" and report(run)["per_class"][-1]["f1"] > 0.5
+
+
+def test_a_run_that_was_killed_ends_with_the_same_curve(several, monkeypatch):
+    """Also the training, which begins where the last round ended."""
+    fill(several, 120)
+    given = KNOWN | {"stop": [{"name": "budget", "labels": 60}]}
+    undisturbed = curve(finished(several, **given))
+    run = started(several, **given)
+    trial, real = run.trials.get(), learning.loop.move
+
+    def move_and_die(trial, target, **kwargs):
+        real(trial, target, **kwargs)
+        if target == "selecting" and trial.round_number == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(learning.loop, "move", move_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        advance(trial.pk)
+    monkeypatch.undo()
+    Trial.objects.filter(pk=trial.pk).update(worker="dead", heartbeat_at=timezone.now() - 2 * leases.STALE_AFTER)
+    advance(trial.pk)
+    run.refresh_from_db()
+    assert (run.status, curve(run)) == ("finished", undisturbed)
 
 
 def test_the_form_offers_what_can_be_done_with_several_labels(several, manager, browse):
