@@ -55,7 +55,7 @@ def faults_of(page) -> set[str]:
     return found
 
 
-def test_every_page_has_names_headings_contrast_and_a_visible_focus(page, site, manager, session_of, live_server):
+def test_every_page_has_names_headings_contrast_and_a_visible_focus(page, site, project, manager, session_of, live_server):
     page.goto(f"{live_server.url}/login/")
     found = {"login": faults_of(page)}
     session_of(page.context, manager)
@@ -72,5 +72,11 @@ def test_every_page_has_names_headings_contrast_and_a_visible_focus(page, site, 
             page.keyboard.press(key)
             page.wait_for_selector(f"#{dialog}[open]")
             found[dialog] = faults_of(page)
+    for task in ("multiple", "spans"):  # the panels of the other tasks
+        Project.objects.filter(pk=project.pk).update(task=task)
+        page.goto(live_server.url + site["label"])
+        page.wait_for_selector("#item:not([hidden])")
+        page.keyboard.press("1")
+        found[task] = faults_of(page)
     faults = [f"{name}: {fault}" for name, some in found.items() for fault in sorted(some)]
     assert not faults, "\n".join(faults)
