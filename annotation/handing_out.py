@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
-from annotation import queries, turns
+from annotation import queries, statements, turns
 from annotation.models import Assignment, Query, Reservation
 from annotation.verdicts import ANSWERING_ROLES
 from projects.errors import Refused, WrongState
@@ -175,8 +175,7 @@ def _give(project: Project, ids: list[int], to: User) -> None:
         done = set(
             Assignment.objects.filter(item__in=chunk, user=to).exclude(state=State.LEASED).values_list("item_id", flat=True)
         )
-        rows = [Reservation(project=project, item_id=pk, user=to) for pk in chunk if pk not in done]
-        Reservation.objects.bulk_create(rows, ignore_conflicts=True)
+        statements.reserve((project.pk, pk, to.pk) for pk in chunk if pk not in done)
 
 
 def pause_member(project: Project, user: User) -> bool:
@@ -249,12 +248,12 @@ def _write(project: Project, meant: Mapping[int, list[int]], slots: Mapping[int,
                 # Nobody is asked twice, so for whom has answered there is nothing to reserve.
                 users = [user for user in users if user not in done[pk]]
                 users = users[: slots[pk]] if slots else users
-                rows += [Reservation(project=project, item_id=pk, user_id=user) for user in users]
+                rows += [(project.pk, pk, user) for user in users]
                 per_user.update(users)
                 result.items += bool(users)
                 result.left_out += not users
             Reservation.objects.filter(item__in=chunk).delete()
-            Reservation.objects.bulk_create(rows, batch_size=_CHUNK)
+            statements.reserve(rows)
         _fit(project, ids)
     names = dict(User.objects.filter(pk__in=per_user).values_list("pk", "username"))
     result.people = {names[pk]: n for pk, n in per_user.most_common()}

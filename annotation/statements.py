@@ -268,6 +268,15 @@ def ask(rows: Iterable[tuple]) -> None:
         cursor.executemany(_ASK, [(*row[:-1], adapt(row[-1])) for row in rows])
 
 
+_RESERVE = _sql("INSERT INTO {reservation} (project_id, item_id, user_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING")
+
+
+def reserve(rows: Iterable[tuple[int, int, int]]) -> None:
+    """(project, item, user) each; what is reserved so already stays. Up to 100,000 at once, while nobody else can write."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_RESERVE, list(rows))
+
+
 _WAS_STARTED = _sql("SELECT " + _STARTED.replace("{project}", "%s"))
 
 
