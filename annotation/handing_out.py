@@ -173,7 +173,9 @@ def _give(project: Project, ids: list[int], to: User) -> None:
     """Reserve these for one person, beside whom they are meant for already; not what they have answered."""
     for chunk in _chunks(ids):
         done = set(
-            Assignment.objects.filter(item__in=chunk, user=to).exclude(state=State.LEASED).values_list("item_id", flat=True)
+            Assignment.objects.filter(item__in=statements.these(chunk), user=to)
+            .exclude(state=State.LEASED)
+            .values_list("item_id", flat=True)
         )
         statements.reserve((project.pk, pk, to.pk) for pk in chunk if pk not in done)
 
@@ -237,7 +239,7 @@ def _write(project: Project, meant: Mapping[int, list[int]], slots: Mapping[int,
     with turns.write():
         for chunk in _chunks(ids):
             done: dict[int, set[int]] = defaultdict(set)
-            places = Assignment.objects.filter(item__in=chunk).exclude(state=State.LEASED)
+            places = Assignment.objects.filter(item__in=statements.these(chunk)).exclude(state=State.LEASED)
             for item, user in places.values_list("item_id", "user_id"):
                 done[item].add(user)
             rows = []
@@ -252,7 +254,7 @@ def _write(project: Project, meant: Mapping[int, list[int]], slots: Mapping[int,
                 per_user.update(users)
                 result.items += bool(users)
                 result.left_out += not users
-            Reservation.objects.filter(item__in=chunk).delete()
+            Reservation.objects.filter(item__in=statements.these(chunk)).delete()
             statements.reserve(rows)
         _fit(project, ids)
     names = dict(User.objects.filter(pk__in=per_user).values_list("pk", "username"))
@@ -266,15 +268,19 @@ def _fit(project: Project, ids: Sequence[int]) -> None:
         return
     for chunk in _chunks(ids):
         base = queries.slots_of(project, chunk, project.annotators_per_item, reserved=False)
-        meant = dict(Reservation.objects.filter(item__in=chunk).order_by().values_list("item").annotate(n=Count("pk")))
-        given = Assignment.objects.filter(item__in=chunk, state=State.SUBMITTED).order_by()
+        meant = dict(
+            Reservation.objects.filter(item__in=statements.these(chunk)).order_by().values_list("item").annotate(n=Count("pk"))
+        )
+        given = Assignment.objects.filter(item__in=statements.these(chunk), state=State.SUBMITTED).order_by()
         given = dict(given.values_list("item").annotate(n=Count("pk")))
         by_wanted: dict[int, list[int]] = defaultdict(list)
         for pk in chunk:
             by_wanted[min(base[pk], meant[pk] + given.get(pk, 0)) if pk in meant else base[pk]].append(pk)
         asked = Query.objects.filter(status__in=[Query.Status.OPEN, Query.Status.HELD], wanted__gt=0)
         for wanted, items in by_wanted.items():  # one that a tie has raised stays as it is
-            asked.filter(item__in=items, wanted__lte=project.annotators_per_item).exclude(wanted=wanted).update(wanted=wanted)
+            asked.filter(item__in=statements.these(items), wanted__lte=project.annotators_per_item).exclude(wanted=wanted).update(
+                wanted=wanted
+            )
 
 
 def _values(items: QuerySet[Item], column: str) -> list[tuple[int, Any]]:
