@@ -25,7 +25,6 @@ class Targets(ABC):
     strategies: engine.Registry
     strategy: str  # the name of the one to begin with
     learner: Mapping[str, Any] = MappingProxyType({})  # settings of the default learner that differ from its own defaults
-    metrics: Mapping[str, dict[str, Any]]
     main_metric: str
     seeds: Sequence[str]
     criteria_left_out: frozenset[str] = frozenset()

@@ -21,7 +21,6 @@ class ManyLabels(Targets):
     strategy = multilabel.DEFAULT
     # Of most labels few items have one: without it, far too few are ever predicted (docs/engine.md says how few).
     learner = MappingProxyType({"class_weight": "balanced"})
-    metrics = multilabel.METRICS
     main_metric = "f1_micro"
     seeds = tuple(name for name in engine.SEEDS if name != "stratified")  # in proportion to which of the labels?
     criteria_left_out = frozenset({"margin_exhaustion"})

@@ -17,7 +17,6 @@ class OneLabel(Targets):
     task = "single"
     strategies = engine.strategies
     strategy = DEFAULT
-    metrics = engine.METRICS
     main_metric = "accuracy"
     seeds = tuple(engine.SEEDS)
 
