@@ -115,7 +115,7 @@ def curve_chart(
     names = [short(curve.name) for curve in shown]
     right = width - _room([*names, *lines])
     bottom = max(height, _GAP * (len(names) + len(lines)) + 70) - 44
-    x = linear(min(xs, default=0), max(xs, default=1), 54, right, whole=True)
+    x = linear(min(xs, default=0), max(xs, default=1), 64, right, whole=True)
     low, high = _padded([*spread_of, *lines.values()], bounds)
     y = linear(low, high, bottom, 14)
     parts = [_frame(x, y, x_label, y_label)]
