@@ -82,12 +82,13 @@ def answers_of(project: Project, items: list[Item], reader: User) -> dict[int, l
     found: dict[int, list[dict[str, Any]]] = {item.pk: [] for item in items}
     rows = list(Annotation.objects.filter(item__in=items, current=True).order_by("pk"))
     people = names_of(project, {row.user_id for row in rows}, reader)
+    content = {item.pk: item.content for item in items}
     for row in rows:
         found[row.item_id].append(
             {
                 "person": people[row.user_id],
                 "value": None if row.skipped else task.raw(row.value, names),
-                "text": "" if row.skipped else task.display(row.value, names),
+                "text": "" if row.skipped else task.words(row.value, names, content[row.item_id]),
                 "cell": "" if row.skipped else task.cell(row.value, names),
                 "seconds": row.seconds,
                 "comment": row.comment,
@@ -116,7 +117,7 @@ def review(user: User, project: Project, item: Item, action: str, *, value: Any 
         task = task_type(project.task)
         stored = task.read(value, labels, item.content)
         adjudicate(user, project, item, stored, comment)
-        words = task.display(stored, {pk: name for name, pk in labels.items()})
+        words = task.words(stored, {pk: name for name, pk in labels.items()}, item.content)
         return f"{item.key} is “{words}”. The answers stay in the history."
     if action == "ask":
         ask_one_more(project, item)
@@ -155,7 +156,9 @@ def feedback(user: User, project: Project) -> list[Overruled]:
     answers = Annotation.objects.filter(item__in=[v.item_id for v in decided], user=user, current=True)
     mine = dict(answers.values_list("item_id", "value"))
     return [
-        Overruled(v.item, task.display(mine[v.item_id], names), task.display(v.value, names), v.comment)
+        Overruled(
+            v.item, task.words(mine[v.item_id], names, v.item.content), task.words(v.value, names, v.item.content), v.comment
+        )
         for v in decided
         if mine[v.item_id] != v.value
     ]

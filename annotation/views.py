@@ -88,11 +88,11 @@ def settle(request: HttpRequest, project: Project, item_id: int) -> HttpResponse
     labels = dict(project.labels.filter(retired_at=None).values_list("name", "pk"))
     disputed, task = item.queries.filter(status=Query.Status.DISPUTED).exists(), task_type(project.task)
     try:
-        value = task.read(request.POST.get("value"), labels, item.content)
+        value = task.read(task.sent(request.POST), labels, item.content)
     except InvalidValue as error:
         messages.error(request, str(error))
     else:
         adjudicate(request.user, project, item, value, request.POST.get("comment", ""))
-        name = task.display(value, {pk: name for name, pk in labels.items()})
+        name = task.words(value, {pk: name for name, pk in labels.items()}, item.content)
         messages.success(request, f"{'Settled' if disputed else 'Set'}: {item.key} is “{name}”. The answers stay in the history.")
     return redirect("item", project.pk, item.pk)

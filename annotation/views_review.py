@@ -13,12 +13,13 @@ from projects.access import project_page
 from projects.errors import Refused, WrongState
 from projects.item_search import describe
 from projects.models import Modality, Project, Role
-from projects.task_types import InvalidValue
+from projects.task_types import InvalidValue, task_type
 
 
 @project_page(Role.REVIEWER, writes=True)
 def page(request: HttpRequest, project: Project) -> HttpResponse:
     """One item at a time; `after` (an item's id) goes on without deciding."""
+    task = task_type(project.task)
     kind = request.GET.get("kind", "")
     if request.method == "POST":
         data = request.POST
@@ -27,7 +28,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
             if item is None:
                 raise Refused("item", "There is no such item in this project any more.")
             said = review.review(
-                request.user, project, item, data.get("action", ""), value=data.get("value"), comment=data.get("comment", "")
+                request.user, project, item, data.get("action", ""), value=task.sent(data), comment=data.get("comment", "")
             )
         except (Refused, InvalidValue, WrongState) as error:
             messages.error(request, str(error))
@@ -43,6 +44,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     more = bool(item) and bool(review.asked_more(project, [item]))
     context = {
         "project": project,
+        "task": task,
         "asked_more": more,
         "meanwhile": review.meanwhile(project),
         "label_now": describe(project, [item])[0].verdict if item and kind == "second" else "",

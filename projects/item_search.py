@@ -81,13 +81,13 @@ def describe(project: Project, items: Iterable[Item]) -> list[ItemLine]:
     disputed = set(project.queries.filter(item__in=pks, status="disputed").values_list("item_id", flat=True))
     lines = []
     for item in items:
-        line = ItemLine(item, imported=task.display(item.known, names), n_annotations=answers[item.pk])
+        line = ItemLine(item, imported=task.words(item.known, names, item.content), n_annotations=answers[item.pk])
         line.imported_raw = task.raw(item.known, names)
         line.disputed = item.pk in disputed
         if project.modality == Modality.TABLE:
             line.row = row_of(item.content)
         if verdict := verdicts.get(item.pk):
-            line.verdict, line.probability = task.display(verdict.value, names), verdict.probability
+            line.verdict, line.probability = task.words(verdict.value, names, item.content), verdict.probability
             line.verdict_raw = task.raw(verdict.value, names)
             line.source, line.source_text = verdict.source, sources[verdict.source]
             line.color = next((labels[pk].color for pk in task.labels_of(verdict.value) if pk in labels), "")
@@ -116,7 +116,8 @@ def story(project: Project, item: Item, reader: User) -> Story:
     for row in annotations:
         row.person = people[row.user_id]
     for row in (*annotations, *verdicts):
-        row.text, row.raw = task.display(row.value, names), task.raw(row.value, names)
+        row.text, row.raw = task.words(row.value, names, item.content), task.raw(row.value, names)
+        row.cell = task.cell(row.value, names)
         named = task.labels_of(row.value) if row.value is not None else []
         row.color = next((labels[pk].color for pk in named if pk in labels), "")
     queries = list(item.queries.select_related("trial__run").order_by("-pk")[:200])

@@ -24,7 +24,8 @@ class UnknownName(EngineError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"Unknown name {name!r} among the {kind.replace('_', ' ')}; known are: {', '.join(self.known) or 'none'}.")
+        known = ", ".join(self.known) or "none"
+        super().__init__(f"Unknown name {name!r} among the {kind.replace('_', ' ')}; known are: {known}.")
 
 
 class SettingsError(EngineError):

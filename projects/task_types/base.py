@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from projects.models import Modality
 
@@ -41,6 +42,8 @@ class TaskType:
     column_help = "May be partly empty."
     # An empty cell of a file can be a value.
     empty_cells = False
+    # How a reviewer says it: by one label, by several, or only by one of the answers that people gave.
+    decided_by = "label"
     # Values are checked against the content of their item.
     needs_content = False
 
@@ -88,6 +91,14 @@ class TaskType:
     def display(self, stored: Any, names_by_id: Mapping[int, str]) -> str:
         """For people; empty for None."""
         raise NotImplementedError
+
+    def words(self, stored: Any, names_by_id: Mapping[int, str], content: str) -> str:
+        """For people who see the answers to an item with this content; empty for None."""
+        return self.display(stored, names_by_id)
+
+    def sent(self, form: QueryDict) -> Any:
+        """The raw value that a form of a reviewer holds."""
+        return form.get("value")
 
     def labels_of(self, stored: Any) -> list[int]:
         """The ids of the labels that a stored value names, each once."""

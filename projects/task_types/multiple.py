@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from projects.task_types.base import InvalidValue, TaskType, from_json, label_id, label_name
 from projects.task_types.lookups import count_named
@@ -23,6 +24,7 @@ class MultipleLabels(TaskType):
     columns = ("labels",)
     column_help = "Names with | between them, or a JSON list; | alone is none of them."
     empty_cells = True
+    decided_by = "labels"
 
     def name_problem(self, name: str) -> str:
         return "A label's name has no | where items have several labels: files separate the labels by it." if "|" in name else ""
@@ -63,6 +65,10 @@ class MultipleLabels(TaskType):
         if stored is None:
             return ""
         return " | ".join(self.raw(stored, names_by_id)) or NONE
+
+    def sent(self, form: QueryDict) -> Any:
+        """Boxes named `label`, of which none may be ticked, or an answer as a cell."""
+        return form["value"] if "value" in form else form.getlist("label")
 
     def labels_of(self, stored: list[int]) -> list[int]:
         return stored

@@ -36,6 +36,7 @@ class OverlappingSpans(TaskType):
     column_label = "Spans"
     column_help = "A JSON list of {start, end, label}, counted in characters (Unicode code points). May be partly empty."
     needs_content = True
+    decided_by = "answer"
     overlapping = True
 
     def read_cell(self, cell: str, *, empty_is_none: bool = False) -> list[Span] | None:
@@ -92,6 +93,12 @@ class OverlappingSpans(TaskType):
         words = [f"{label_name(s['label'], names_by_id)} {s['start']}–{s['end']}" for s in stored[:SHOWN]]
         more = [f"and {len(stored) - SHOWN} more"] if len(stored) > SHOWN else []
         return "; ".join(words + more) or NOTHING
+
+    def words(self, stored: list[Span] | None, names_by_id: Mapping[int, str], content: str) -> str:
+        """With what is marked."""
+        if stored is None:
+            return ""
+        return "; ".join(f"{span['label']} “{span['text']}”" for span in self.line(stored, names_by_id, content)) or NOTHING
 
     def labels_of(self, stored: list[Span]) -> list[int]:
         return list(dict.fromkeys(span["label"] for span in stored))

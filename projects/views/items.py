@@ -12,8 +12,10 @@ from projects import exporting
 from projects.access import project_page
 from projects.export_response import export_response
 from projects.item_search import STATES, describe, find_items, row_of, story
+from projects.marks import marked
 from projects.models import Modality, Project, Role
 from projects.pictures import picture_response
+from projects.task_types import task_type
 
 PER_PAGE = 50
 _FORMATS = [
@@ -71,10 +73,13 @@ def items(request: HttpRequest, project: Project) -> HttpResponse:
 def item(request: HttpRequest, project: Project, item_id: int) -> HttpResponse:
     item = get_object_or_404(project.items.select_related("dataset"), pk=item_id)
     history = story(project, item, request.user)
+    line = describe(project, [item])[0]
     context = {
         "project": project,
+        "task": task_type(project.task),
         "item": item,
-        "line": describe(project, [item])[0],
+        "marked": marked(item.content, line.verdict_raw, project.labels.all()) if task_type(project.task).needs_content else [],
+        "line": line,
         "row": row_of(item.content) if project.modality == Modality.TABLE else {},
         "story": history,
         "labels": project.labels.filter(retired_at=None),

@@ -1,9 +1,12 @@
 """The review queue: what waits in it, what a reviewer can do, and what annotators learn of it."""
 
+import html
+import re
+
 import pytest
 
 from annotation import queue
-from annotation.models import Purpose, Query, Verdict
+from annotation.models import Annotation, Purpose, Query, Verdict
 from annotation.queries import Ask, ask
 from annotation.review import n_disputed
 from annotation.verdicts import adjudicate
@@ -158,3 +161,26 @@ def test_what_a_reviewer_decided_comes_back_to_nobody_whatever_people_change(pro
     queue.undo(annotator, project)
     assert Verdict.objects.get(item=item, current=True).source == "adjudicated"
     assert set(Query.objects.values_list("status", flat=True)) == {"answered"}
+
+
+def test_sets_are_decided_by_boxes_and_marks_by_taking_an_answer(project, browse, annotator, colleague, reviewer):
+    ham, spam = project.labels.order_by("position")
+    for task, first, second in (
+        ("multiple", [ham.pk], [ham.pk, spam.pk]),
+        ("spans", [{"start": 0, "end": 2, "label": ham.pk}], [{"start": 0, "end": 4, "label": spam.pk}]),
+    ):
+        project.task = task
+        project.save()
+        item = items_of(project, 1)[0]
+        for user, value in ((annotator, first), (colleague, second)):
+            Annotation.objects.create(project=project, item=item, user=user, value=value, token=f"{task}{user.pk}", flagged=True)
+        page = browse(reviewer).get(f"/projects/{project.pk}/review/?kind=flagged").content.decode()
+        assert "Take this one" in page
+        taken = html.unescape(re.findall(r'form="decide".*?value="(.*?)"', page)[1])
+        said = {"label": ["ham", "spam"]} if task == "multiple" else {"value": taken}
+        browse(reviewer).post(f"/projects/{project.pk}/review/?kind=flagged", {"item": item.pk, "action": "decide"} | said)
+        assert Verdict.objects.get(item=item, current=True).value == second
+        shown = browse(reviewer).get(f"/projects/{project.pk}/items/{item.pk}/").content.decode()
+        assert ("<mark" in shown) == (task == "spans") and "ham" in shown
+        browse(reviewer).post(f"/projects/{project.pk}/items/{item.pk}/settle/", {} if task == "multiple" else {"value": "[]"})
+        assert Verdict.objects.get(item=item, current=True).value == []  # no box is ticked; nothing is marked
