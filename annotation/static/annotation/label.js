@@ -66,6 +66,7 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   onSent(entry, answer) {
     if (answer.progress) noteProgress(answer.progress);
     if (answer.outcome === "extra") announce(answer.message);
+    if (answer.training) done.delete(entry.body.item); // the server knows of it, and a further try may ask it again
     if (answer.training) lesson.tell(entry.token, answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
     if (entry.kind === "answer" && asked) take(answer.next ?? []);
   },
@@ -78,7 +79,7 @@ outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer"
 panel.onAnswer((value) => answer(value));
 const spokenValue = (value) => panel.spoken?.(value) ?? String(value);
 /* After a lesson: the next item, in the place of the one that it was about. */
-const lesson = new Lesson({ onGo() { if (!current || done.has(current.item)) { leave(); show(ahead.shift() ?? null); } else show(current); } });
+const lesson = new Lesson({ onGo() { if (!current || current.answered) { leave(); show(ahead.shift() ?? null); } else show(current); } });
 
 function announce(text, seen = "") {
   $("live").textContent = text;
@@ -87,7 +88,8 @@ function announce(text, seen = "") {
 
 /* The server's list is the truth about what I hold; answers that it has not got yet are left out of it. */
 function take(items) {
-  ahead = items.filter((item) => !done.has(item.item) && item.item !== current?.item && item.item !== away?.item?.item);
+  const here = current?.answered ? null : current?.item;
+  ahead = items.filter((item) => !done.has(item.item) && item.item !== here && item.item !== away?.item?.item);
   for (const item of items) if (Date.parse(item.lease_until) > (Date.parse(leaseUntil) || 0)) leaseUntil = item.lease_until;
   heavy = JSON.stringify(items).length > HEAVY;
   preload(ahead);
@@ -127,6 +129,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   if (history.length > KEEP_HISTORY) history.shift();
   done.add(current.item);
   if (lesson.holds(current)) {
+    current.answered = true;
     lesson.wait(token);
     return outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
   }
