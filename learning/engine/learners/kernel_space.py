@@ -22,7 +22,8 @@ class Columns:
     def __init__(self, X: Matrix) -> None:
         self.X = X
         self.XT = X.T.tocsr() if sparse.issparse(X) else X.T
-        self.squares = self.XT.multiply(self.XT).tocsr() if sparse.issparse(X) else (X * X).T
+        # Of a sparse matrix the same places, squared: a product of two would look for them.
+        self.squares = _with_data(self.XT, self.XT.data**2) if sparse.issparse(X) else (X * X).T
         self.size = X.shape[1]
         self.row_squares = np.asarray(self.squares.sum(axis=0)).ravel()
         self.intercept_scale = _scale(self.row_squares)
@@ -93,9 +94,10 @@ class LabelledRows:
         self.n_features = X.shape[1]
         self.used: np.ndarray | slice = slice(None)
         if sparse.issparse(X):
-            used = np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]))
-            if len(used) < X.shape[1]:
-                X, self.used = X[:, used], used
+            is_used = np.bincount(X.indices, minlength=X.shape[1]) > 0
+            self.used = np.flatnonzero(is_used)
+            number = (np.cumsum(is_used) - 1).astype(X.indices.dtype)  # keeps the order, so nothing is to be sorted
+            X = sparse.csr_matrix((X.data, number[X.indices], X.indptr), shape=(X.shape[0], len(self.used)))
         self.X = X
         self.gram = gram(X) if _prefers_rows(X, n_logits) else None
 
@@ -111,6 +113,10 @@ class LabelledRows:
         coef = np.zeros((weights.shape[1], self.n_features))
         coef[:, self.used] = weights.T
         return coef
+
+
+def _with_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:
+    return sparse.csr_matrix((data, X.indices, X.indptr), shape=X.shape)
 
 
 def gram(X: Matrix) -> np.ndarray:
