@@ -36,7 +36,7 @@ def test_by_hand_on_a_line():
 @pytest.mark.parametrize("as_sparse", [False, True])
 @pytest.mark.parametrize(("active", "flush"), [(4096, 64), (5, 64), (7, 2), (1, 1)])
 def test_takes_what_the_plain_algorithm_takes(monkeypatch, as_sparse, active, flush):
-    monkeypatch.setattr(covering, "_ACTIVE", active)
+    monkeypatch.setattr(covering, "_ACTIVE", (active, active))
     monkeypatch.setattr(covering, "_FLUSH_AFTER", flush)
     rng = np.random.default_rng(3)
     X = rng.normal(size=(60, 5))
@@ -68,7 +68,7 @@ def test_identical_items_are_each_taken_once():
 
 @pytest.mark.parametrize(("active", "flush"), [(5, 2), (1, 1), (3, 64)])
 def test_no_item_is_taken_twice_however_the_work_is_cut(monkeypatch, active, flush):
-    monkeypatch.setattr(covering, "_ACTIVE", active)
+    monkeypatch.setattr(covering, "_ACTIVE", (active, active))
     monkeypatch.setattr(covering, "_FLUSH_AFTER", flush)
     X = np.repeat(np.eye(4), 5, axis=0)
     best, _ = farthest_first(X, np.arange(1, 20), np.array([0]), 19, np.random.default_rng(0))

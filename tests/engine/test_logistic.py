@@ -111,6 +111,16 @@ def test_texts_of_many_words(n, n_classes):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_table_of_few_columns_takes_few_steps(n_classes):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(500, 6)) * 10.0 ** np.arange(-2, 4), rng.integers(0, n_classes, 500)
+    X[:, 2] += y
+    ours = fitted(X, y, C=10.0)
+    agree(ours, reference(X, y, 10.0), X)
+    assert ours.n_iter_[0] <= 40  # each is solved; conjugate gradients take several products for a step
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
 def test_turning_the_features_changes_no_probability(n_classes):
     """The penalty sees lengths only, so 200 columns (more than rows) and the 50 that span the same rows are one problem."""
     rng = np.random.default_rng(0)

@@ -21,6 +21,7 @@ class Columns:
 
     def __init__(self, X: Matrix) -> None:
         self.X = X
+        self.dense = None if sparse.issparse(X) else X
         self.XT = X.T.tocsr() if sparse.issparse(X) else X.T
         # Of a sparse matrix the same places, squared: a product of two would look for them.
         self.squares = _with_data(self.XT, self.XT.data**2) if sparse.issparse(X) else (X * X).T
@@ -60,6 +61,7 @@ class Rows:
     """Weights X^T A, written as A (l, k). `gram` is X X^T in float64."""
 
     needs_logits = True
+    dense = None
 
     def __init__(self, X: Matrix, gram: np.ndarray) -> None:
         self.X, self.gram = X, gram

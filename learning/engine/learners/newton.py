@@ -3,19 +3,21 @@
 Minimises sum_i w_i loss(y_i, z_i) + |W|^2 / (2 C), z = XW + b, the intercept b without a penalty: what scikit-learn's
 LogisticRegression minimises. Conjugate gradients find each Newton step as exactly as it deserves (Dembo & Steihaug 1983; for
 logistic regression Lin, Weng & Keerthi 2008). Only products with X are needed, no Hessian; and as the logits are known along a
-step, trying its length costs no product at all.
+step, trying its length costs no product at all. Where there are few weights, as in tables, the Hessian is small and made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy import linalg
 from scipy.special import expit
 
 _ABSOLUTE, _RELATIVE = 3e-5, 1e-6  # how far the weights may be from the optimum: in themselves, and of their norm
 _FORCING = 0.25  # how exact the first steps are: finer costs products, coarser costs steps (both measured)
 _SHORTEST, _TOO_SHORT = 2.0**-30, 2.0**-10
 _HALVINGS = 20
+_FEW = 64  # weights whose Hessian is made: then it costs no more than the conjugate gradients
 _NOISE = 1e-13  # a sum of losses is known no better than this, relatively
 
 
@@ -26,6 +28,7 @@ class Space(Protocol):
     intercept_scale: float  # the norm of a typical row, so that the intercept is a column like others
     row_squares: np.ndarray  # (l,) squared norms of the rows
     needs_logits: bool  # whether `inner` looks at its last argument; if so nothing is known of the diagonal
+    dense: np.ndarray | None  # (l, size) the columns of the variable, where they are weights of dense features
 
     def logits(self, v: np.ndarray) -> np.ndarray: ...
 
@@ -83,6 +86,14 @@ class Softmax:
 
         return apply, weighted * (1 - P)
 
+    def curvatures(self, P: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+        """(a, b <= a, (l,) the second derivative with respect to the logits a and b) for all pairs."""
+        weighted = self.w * P
+        for a in range(self.k):
+            for b in range(a):
+                yield a, b, -weighted[:, a] * P[:, b]
+            yield a, a, weighted[:, a] * (1 - P[:, a])
+
 
 class Logistic:
     """Cross-entropy of two classes: one logit, that of code 1. Methods and shapes as of `Softmax` with k = 1."""
@@ -111,6 +122,9 @@ class Logistic:
     def curvature(self, P: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
         diagonal = self.w * P * (1 - P)
         return (lambda V: diagonal * V), diagonal
+
+    def curvatures(self, P: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+        yield 0, 0, self.curvature(P)[1][:, 0]
 
 
 class Solution(NamedTuple):
@@ -164,7 +178,9 @@ def minimise(
         first = first or norm
         residual = max(norm * min(_FORCING, np.sqrt(norm / first)), goal / 2)
         toward = _Point(gradient, slopes, logits)
-        step, used = _newton_step(space, curvature, penalty, toward, residual, max_products - n_products)
+        step, used = _solved(space, loss, P, penalty, toward), 1
+        if step is None:
+            step, used = _newton_step(space, curvature, penalty, toward, residual, max_products - n_products)
         value = loss.value(Z) + penalty / 2 * size2
         descent = space.inner(step.v, gradient, logits) + step.b @ slopes
         t = _search(space, loss, penalty, point, step, value, descent)
@@ -193,7 +209,7 @@ def _begin(
         return nothing, 1
     # Rows that are new, or have another label, do not pull toward it yet.
     new = np.flatnonzero(~(loss.toward_labels(A) > 0))
-    if len(new) == 0:
+    if len(new) == 0 or _has_few_weights(space, loss):
         return point, 1
     pulls = np.zeros_like(A)
     pulls[new] = _lone_pulls(loss.among(new), point.Z[new] + b, space.row_squares[new], penalty)
@@ -218,6 +234,35 @@ def _lone_pulls(loss: Softmax | Logistic, Z: np.ndarray, squares: np.ndarray, pe
         uphill = ((residuals + penalty * middle * U) * U).sum(axis=1, keepdims=True) > 0
         low, high = np.where(uphill, low, middle), np.where(uphill, middle, high)
     return low * U
+
+
+def _has_few_weights(space: Space, loss: Softmax | Logistic) -> bool:
+    return space.dense is not None and (space.size + 1) * loss.k <= _FEW
+
+
+def _solved(space: Space, loss: Softmax | Logistic, P: np.ndarray, penalty: float, gradient: _Point) -> _Point | None:
+    """The step itself, where there are few weights; None where there are many, or rounding leaves no curvature to divide by."""
+    if not _has_few_weights(space, loss):
+        return None
+    d, k = space.size, loss.k
+    X = np.hstack([space.dense, np.ones((len(loss.w), 1))])
+    hessian = np.zeros((k, d + 1, k, d + 1))
+    for a, b, second in loss.curvatures(P):
+        hessian[a, :, b, :] = (X * second[:, None]).T @ X
+        hessian[b, :, a, :] = hessian[a, :, b, :]
+    classes, weights = np.arange(k), np.arange(d)
+    hessian[classes[:, None], weights, classes[:, None], weights] += penalty
+    if k > 1:  # a constant added to all classes changes nothing: hold it
+        hessian[:, d, :, d] += loss.w.sum() / k**2
+    down = -np.vstack([gradient.v, gradient.b]).T.ravel()
+    try:
+        factor = linalg.cho_factor(hessian.reshape(len(down), -1), check_finite=False)
+        step = linalg.cho_solve(factor, down, check_finite=False).reshape(k, d + 1).T
+    except linalg.LinAlgError:
+        return None
+    if not np.vdot(step[:d], gradient.v) + step[d] @ gradient.b < 0:
+        return None
+    return _Point(step[:d], step[d], space.logits(step[:d]))
 
 
 def _newton_step(

@@ -8,14 +8,14 @@ def _two_largest(P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if P.shape[1] == 1:
         return P[:, 0], np.zeros(len(P), dtype=P.dtype)
     if P.shape[1] == 2:
-        return P.max(axis=1), P.min(axis=1)
+        return np.maximum(P[:, 0], P[:, 1]), np.minimum(P[:, 0], P[:, 1])  # numpy reduces short rows one by one
     top = np.partition(P, P.shape[1] - 2, axis=1)
     return top[:, -1], top[:, -2]
 
 
 def least_confidence(P: np.ndarray) -> np.ndarray:
     """One minus the largest probability (Lewis & Gale 1994)."""
-    return 1.0 - np.asarray(P).max(axis=1)
+    return 1.0 - _two_largest(P)[0] if np.shape(P)[1] == 2 else 1.0 - np.asarray(P).max(axis=1)
 
 
 def margin(P: np.ndarray) -> np.ndarray:
