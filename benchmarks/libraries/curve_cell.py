@@ -24,7 +24,7 @@ def load(folder: Path):
 def ours(strategy, X, y, pool, test, seed, s):
     from learning import engine
 
-    names = {"random": {"name": "random"}, "margin": {"name": "margin", "batch_mode": "top"}, "k_center": {"name": "k_center"}}
+    names = {name: {"name": name, "batch_mode": "top"} for name in ("margin", "entropy")}
 
     class Seeded(engine.Simulation):
         """With the seed set that the others start from."""
@@ -35,9 +35,10 @@ def ours(strategy, X, y, pool, test, seed, s):
             self.labeled = np.empty(0, dtype=np.int64)
             self._ask(seed)
 
+    chosen = names.get(strategy, {"name": strategy})
     begun = time.perf_counter(), time.process_time()
     curve, trial = [], Seeded(
-        X, y, pool, test, learner={"name": "logistic_regression", "C": s["C"]}, strategy=names[strategy], batch_size=s["batch"],
+        X, y, pool, test, learner={"name": "logistic_regression", "C": s["C"]}, strategy=chosen, batch_size=s["batch"],
         seed_size=len(seed), max_labels=len(seed) + s["batch"] * s["rounds"], seed=0, intervals=False, metrics=["accuracy"],
     )  # fmt: skip
     for _ in range(s["rounds"] + 1):
@@ -62,14 +63,17 @@ def scikit_activeml(strategy, X, y, pool, test, seed, s):
     query = {
         "random": lambda: strategies.RandomSampling(random_state=0),
         "margin": lambda: strategies.UncertaintySampling(method="margin_sampling", random_state=0),
+        "entropy": lambda: strategies.UncertaintySampling(method="entropy", random_state=0),
         "k_center": lambda: strategies.CoreSet(random_state=0),
+        "badge": lambda: strategies.Badge(random_state=0),
+        "typiclust": lambda: strategies.TypiClust(random_state=0),
     }[strategy]()
     curve = []
     for number in range(s["rounds"] + 1):
         clf.fit(X_pool, known)
         curve.append(float((clf.predict(X_test) == y_test).mean()))
         if number < s["rounds"]:
-            arguments = {"clf": clf, "fit_clf": False} if strategy == "margin" else {}
+            arguments = {"clf": clf, "fit_clf": False} if strategy in ("margin", "entropy", "badge") else {}
             asked = query.query(X=X_pool, y=known, batch_size=s["batch"], **arguments)
             known[asked] = y_pool[asked]
     return begun, curve
@@ -85,10 +89,8 @@ def alipy(strategy, X, y, pool, test, seed, s):
 
     np.random.seed(0)  # noqa: NPY002 - that is where ALiPy takes its chance from
     begun = time.perf_counter(), time.process_time()
-    settings = {"margin": {"measure": "margin"}, "k_center": {"train_idx": pool}}.get(strategy, {})
-    kind = {"random": "QueryInstanceRandom", "margin": "QueryInstanceUncertainty", "k_center": "QueryInstanceCoresetGreedy"}[
-        strategy
-    ]
+    settings = {"k_center": {"train_idx": pool}, "random": {}}.get(strategy, {"measure": strategy})
+    kind = {"random": "QueryInstanceRandom", "k_center": "QueryInstanceCoresetGreedy"}.get(strategy, "QueryInstanceUncertainty")
     query = getattr(query_strategy, kind)(X, y, **settings)
     model = LogisticRegression(C=s["C"], max_iter=1000)
     labeled, curve = np.sort(seed), []
@@ -99,7 +101,7 @@ def alipy(strategy, X, y, pool, test, seed, s):
             unlabeled = np.setdiff1d(pool, labeled)
             if strategy == "random":
                 unlabeled = index.IndexCollection(unlabeled)
-            arguments = {"model": model} if strategy == "margin" else {}
+            arguments = {"model": model} if kind == "QueryInstanceUncertainty" else {}
             asked = np.asarray(query.select(labeled, unlabeled, batch_size=s["batch"], **arguments))
             labeled = np.sort(np.concatenate([labeled, asked]))
     return begun, curve
