@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from django.db import transaction
 
+from learning import suspicious
 from learning.actions import fail_run
 from learning.analysis.measure import measure as measured
 from learning.analysis.measure import plan_key
@@ -107,6 +108,11 @@ def measure_here(run_id: int) -> None:
         logger.exception("the plan of run %s could not be measured", run_id)
         estimate = {"error": _in_words(error)}
     Run.objects.filter(pk=run_id, status=Run.Status.DRAFT).update(estimate=estimate | {"plan": key})
+
+
+def look_for_suspicious(search_id: int) -> None:
+    """Look for labels that a model contradicts."""
+    suspicious.look(search_id)
 
 
 def _fail(trial_id: int, token: str, error: Exception) -> None:

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from learning.phases import Phase
-from projects.models import Project
+from projects.models import Item, Project
 
 
 class Run(models.Model):
@@ -217,3 +217,51 @@ class Audit(models.Model):
 
     def __str__(self) -> str:
         return f"audit of {self.run}"
+
+
+class SuspicionSearch(models.Model):
+    """The last look for labels that a model contradicts, one per project; what it found are its project's `Suspicion` rows."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Looking"
+        FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="suspicion_search")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    n_labels = models.PositiveIntegerField(default=0, help_text="Labels that were looked at.")
+    n_all = models.PositiveIntegerField(default=0, help_text="Labels that there were.")
+    noise = models.FloatField(null=True, help_text="The estimated share of wrong labels among them.")
+    learner = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    # A lease on the search, see projects/leases.py
+    worker = models.CharField(max_length=40, blank=True, editable=False)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
+    wakeups = models.PositiveIntegerField(default=0, editable=False)
+
+    def __str__(self) -> str:
+        return f"suspicious labels of {self.project}"
+
+
+class Suspicion(models.Model):
+    """A label that a model contradicts which has not learnt from it; or one that somebody called right all the same."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="suspicions", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="suspicions")
+    value = models.BigIntegerField(help_text="The label (id) that it has.")
+    suggested = models.BigIntegerField(help_text="The label (id) that the model would give.")
+    probability = models.FloatField(help_text="What the model gives to that label.")
+    own_probability = models.FloatField(help_text="What it gives to the label that it has.")
+    rank = models.PositiveIntegerField(help_text="1 = most suspicious.")
+    right_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    right_at = models.DateTimeField(null=True, help_text="Somebody looked, and said that the label is right.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "value"], name="suspected_once_per_label")]
+        indexes = [models.Index(fields=["project", "rank"])]
+
+    def __str__(self) -> str:
+        return f"suspicion of {self.item_id}"

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from learning import suspicious
 from learning.dispatch import ANALYSES, QUEUE, job_id, wake_all, wake_and_enqueue
 from learning.models import Event, Run, Trial
 from learning.phases import Phase
@@ -18,7 +19,7 @@ from projects import leases
 
 def recover() -> int:
     """Enqueue whatever has work and nobody at it; how many that were."""
-    return _recover_trials() + _recover_analyses() + import_jobs.recover()
+    return _recover_trials() + _recover_analyses() + suspicious.recover() + import_jobs.recover()
 
 
 def _abandoned():

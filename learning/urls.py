@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.views import analysis, analysis_form, distilling, forms, labeling, live, quality, results
+from learning.views import analysis, analysis_form, distilling, forms, labeling, live, quality, results, suspicious
 
 urlpatterns = [
     path("distilling/", distilling.distilling, name="distilling"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("distilling/<int:run_id>/<slug:action>/", distilling.act, name="run-action"),
     path("projects/<int:project_id>/quality/", quality.page, name="quality"),
     path("projects/<int:project_id>/quality/people.csv", quality.people, name="quality-people"),
+    path("projects/<int:project_id>/quality/suspicious/", suspicious.page, name="suspicious"),
     path("projects/<int:project_id>/runs/", distilling.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", forms.run_new, name="run-new"),
     path("projects/<int:project_id>/runs/new/forecast/", forms.run_forecast, name="run-forecast"),

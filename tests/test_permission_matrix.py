@@ -128,6 +128,8 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("quality", "POST"): READ_ONLY,
     ("quality-people", "GET"): page(ANNOTATOR),
     ("quality-people", "POST"): READ_ONLY,
+    ("suspicious", "GET"): page(REVIEWER),
+    ("suspicious", "POST"): page(REVIEWER, 302),
     ("item-settle", "GET"): READ_ONLY,
     ("item-settle", "POST"): page(REVIEWER, 302),
     # Runs
@@ -234,6 +236,9 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-golds", "POST"): (rest(MANAGER, 201), {"filter": {}}),
     ("api-golds", "DELETE"): (rest(MANAGER), {"filter": {}}),
     ("api-quality", "GET"): rest(ANNOTATOR),
+    ("api-suspicious", "GET"): rest(REVIEWER),
+    ("api-suspicious", "POST"): rest(REVIEWER, 409),
+    ("api-suspicious-item", "POST"): (rest(REVIEWER, 409), {"action": "right"}),
     ("api-review", "GET"): rest(REVIEWER),
     ("api-review-item", "POST"): (rest(REVIEWER, LET_IN), {"action": "skip"}),
     ("api-run-list", "GET"): rest(ANY),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from learning import suspicious
 from learning.analysis import charts
 from projects.access import project_page
 from projects.exporting import neutralised
@@ -42,8 +43,17 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "confusions": [row | {"one": said(row["first"]), "other": said(row["second"])} for row in found["confusions"]],
         "matrix": _matrix(found["matrix"], said),
         "chart": chart(found["windows"]),
+        "doubts": _doubts(project),
     }
     return render(request, "learning/quality.html", context)
+
+
+def _doubts(project: Project) -> dict[str, Any] | None:
+    """What is known of suspicious labels, for whoever may look at them."""
+    if project.task != "single" or not _sees_all(project):
+        return None
+    search = suspicious.search_of(project)
+    return {"search": search, "n": suspicious.waiting(project).count() if search else 0}
 
 
 @require_safe
