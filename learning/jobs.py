@@ -111,7 +111,8 @@ def measure_here(run_id: int) -> None:
 
 
 def look_for_suspicious(search_id: int) -> None:
-    """Look for labels that a model contradicts."""
+    """Look for labels that a model contradicts; at a low priority, as analyses are."""
+    os.nice(10)
     suspicious.look(search_id)
 
 

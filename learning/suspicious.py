@@ -12,7 +12,8 @@ from typing import Any
 import django_rq
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -20,6 +21,7 @@ from annotation import opinions
 from annotation.models import Query, Verdict
 from annotation.verdicts import eligible
 from learning.datasets import TRUE_SOURCES
+from learning.dispatch import ANALYSES as QUEUE  # a round that people wait for goes first
 from learning.models import Run, Suspicion, SuspicionSearch
 from projects import leases
 from projects.errors import Refused, WrongState
@@ -31,8 +33,9 @@ MOST = 50_000  # labels that are looked at, the latest
 MOST_CELLS = 20_000_000  # labels times classes: 160 MB of probabilities
 FEWEST = 20
 MOST_ASKED = 1_000
-PER_CLASS = 5
 _FOLDS_SEED = "suspicious"
+LOST_ONCE = "A worker was lost while it looked; another one begins again."
+LOST_TWICE = "Two workers were lost while they looked. They may have run out of memory: try a run with smaller features first."
 
 
 # --- The search
@@ -68,12 +71,10 @@ def job_id(search_id: int, wakeups: int) -> str:
 
 
 def _enqueue(search_id: int, wakeups: int) -> None:
-    from learning.dispatch import QUEUE
-
     try:
         django_rq.get_queue(QUEUE).enqueue(
             "learning.jobs.look_for_suspicious", search_id, job_id=job_id(search_id, wakeups), job_timeout=-1, result_ttl=0,
-            failure_ttl=3600,
+            failure_ttl=3600, at_front=True,
         )  # fmt: skip
     except RedisError as error:
         logger.warning("Redis is away (%s): the search %s goes on when it is back.", error, search_id)
@@ -81,8 +82,6 @@ def _enqueue(search_id: int, wakeups: int) -> None:
 
 def recover() -> int:
     """Searches that should be under way and have nobody at them get a job again; how many."""
-    from learning.dispatch import QUEUE
-
     silent = Q(worker="") | Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - leases.STALE_AFTER)
     waiting = list(SuspicionSearch.objects.filter(silent, status=Status.RUNNING))
     if not waiting:
@@ -91,8 +90,21 @@ def recover() -> int:
     lost = [search for search in waiting if job_id(search.pk, search.wakeups) not in queued]
     for search in lost:
         with transaction.atomic():
-            wake_and_enqueue(search)
+            if _take_up(search):
+                wake_and_enqueue(search)
     return len(lost)
+
+
+def _take_up(search: SuspicionSearch) -> bool:
+    """Whether a search that has lost its job is tried again: one that has cost two workers would cost them all."""
+    if not leases.is_stale(search):
+        return True
+    mine = SuspicionSearch.objects.filter(pk=search.pk, worker=search.worker, status=Status.RUNNING)
+    if search.error != LOST_ONCE:
+        return mine.update(error=LOST_ONCE, worker="", heartbeat_at=None) == 1
+    over = {"status": Status.FAILED, "error": LOST_TWICE, "finished_at": timezone.now(), "worker": "", "heartbeat_at": None}
+    mine.update(**over)
+    return False
 
 
 def look(search_id: int) -> None:
@@ -142,7 +154,7 @@ def _found(project: Project) -> _Found:
     most = max(FEWEST, min(MOST, MOST_CELLS // n_labels))
     rows = list(_labels(project).order_by("-pk").values_list("item_id", "value")[:most])
     space = Workspace(run)
-    items, values = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    items, values = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     there = np.isin(items, space.ids)  # what was imported this moment waits for the next search
     items, values = items[there], values[there]
     classes, codes = np.unique(values, return_inverse=True)
@@ -204,7 +216,9 @@ def waiting(project: Project) -> QuerySet[Suspicion]:
 
     With `asked`: further people are being asked about it.
     """
-    same = Verdict.objects.filter(item=OuterRef("item"), current=True, source__in=TRUE_SOURCES, value=OuterRef("value"))
+    holds = Verdict.objects.filter(item=OuterRef("item"), current=True, source__in=TRUE_SOURCES)
+    # As texts: PostgreSQL compares no JSON with a number.
+    same = holds.annotate(said=Cast("value", TextField())).filter(said=Cast(OuterRef("value"), TextField()))
     open_ = Query.objects.filter(item=OuterRef("item"), trial=None, status=Query.Status.OPEN)
     found = Suspicion.objects.filter(Exists(same), project=project, right_at=None)
     return found.annotate(asked=Exists(open_)).select_related("item").order_by("rank", "pk")
