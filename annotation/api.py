@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alambic_site.api import Pagination
-from annotation import queue, schemas, training
+from annotation import queue, schemas, suggestions, training
 from annotation.api_frame import ProjectView, flag, id_in, seconds_in, text, time_in, whole
 from annotation.models import Annotation, Assignment
 from annotation.preferences import PreferenceRefused, change_preferences, preferences_of
@@ -34,8 +34,10 @@ EXCERPT = 120
 _RENEW_AFTER = timedelta(minutes=1)
 
 
-def item_payload(project: Project, item: Item, query=None, assignment: Assignment | None = None) -> dict:
-    """One item to answer, as the labelling page and REST clients get it."""
+def item_payload(
+    project: Project, item: Item, query=None, assignment: Assignment | None = None, names: dict[int, str] | None = None
+) -> dict:
+    """One item to answer, as the labelling page and REST clients get it. `names`: of the labels that may be suggested."""
     payload = {
         "assignment": assignment.pk if assignment else None,
         "item": item.pk,
@@ -44,6 +46,7 @@ def item_payload(project: Project, item: Item, query=None, assignment: Assignmen
         "purpose": query.purpose if query else None,
         "why": why(query),
         "lease_until": assignment.leased_until.isoformat() if assignment else None,
+        "suggestion": names.get(suggestions.suggestion(query, assignment)) if names else None,
     }
     if project.modality == Modality.IMAGE:
         payload["image_url"] = reverse("item-image", args=[project.pk, item.pk])
@@ -56,7 +59,8 @@ def next_items(user: User, project: Project, count: int, *, renew_after: timedel
     if project.training and training.awaiting(user, project):
         return [item_payload(project, item) | about for item, about in training.next_items(user, project, count)]
     leased = queue.lease_next(user, project, count, renew_after=renew_after)
-    return [item_payload(project, a.item, a.query, a) for a in leased]
+    names = suggestions.label_names(project) if leased else {}
+    return [item_payload(project, a.item, a.query, a, names) for a in leased]
 
 
 def _row(content: str) -> Any:
@@ -164,6 +168,7 @@ def _submit(user: User, project: Project, data: dict, assignment: int | None, it
     fields = {
         "token": token, "seconds": seconds_in(data), "skipped": flag(data, "skipped"), "flagged": flag(data, "flagged"),
         "comment": text(data, "comment", 10_000), "value": data.get("value"), "guidelines": _guidelines(project, data),
+        "suggested": _suggested(data),
     }  # fmt: skip
     try:
         try:
@@ -194,6 +199,14 @@ def _guidelines(project: Project, data: dict) -> int | None:
     return number
 
 
+def _suggested(data: dict) -> str | None:
+    """The suggestion that the client showed; a client that does not say showed what it was given."""
+    said = data.get("suggested", suggestions.AS_GIVEN)
+    if said is not None and not isinstance(said, str):
+        raise ValidationError({"suggested": ["Must be the label that was suggested, or null."]})
+    return said
+
+
 def _annotation(project: Project, row: Annotation, names: dict[int, str], people: dict[int, str]) -> dict:
     return {
         "id": row.pk,
@@ -207,6 +220,7 @@ def _annotation(project: Project, row: Annotation, names: dict[int, str], people
         "flagged": row.flagged,
         "comment": row.comment,
         "guidelines": row.guidelines,
+        "suggestion": names.get(row.suggestion),
         "seconds": row.seconds,
         "current": row.current,
         "withdrawn": row.withdrawn_at is not None,
@@ -239,7 +253,8 @@ class UndoView(ProjectView):
             place = Assignment.objects.filter(item=undone.item, user=request.user).select_related("query").first()
             names = dict(project.labels.values_list("pk", "name"))
             answer["undone"] = undone.pk
-            answer["item"] = item_payload(project, undone.item, place.query if place else None, place)
+            query = place.query if place else None
+            answer["item"] = item_payload(project, undone.item, query, place, suggestions.label_names(project))
             answer["value"] = task_type(project.task).raw(undone.value, names)
         return Response(answer)
 

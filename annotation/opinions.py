@@ -92,9 +92,14 @@ def ask_doubted(trial, most: int) -> int:
     answers = Annotation.objects.filter(item=OuterRef("item"), current=True, skipped=False, gold=False)
     asked_before = Query.objects.filter(item=OuterRef("item"), trial=None)
     answered = trial.queries.filter(status=Status.ANSWERED, closed_at__gte=trial.trained_at, prediction__isnull=False)
-    found = answered.exclude(Exists(asked_before)).annotate(
-        n=Subquery(answers.order_by().values("item").annotate(n=Count("pk")).values("n")),
-        said=Subquery(answers.values("value")[:1]),
+    led = answers.filter(suggestion__isnull=False)  # who saw what the model says and disagreed has had that second opinion
+    found = (
+        answered.exclude(Exists(asked_before))
+        .exclude(Exists(led))
+        .annotate(
+            n=Subquery(answers.order_by().values("item").annotate(n=Count("pk")).values("n")),
+            said=Subquery(answers.values("value")[:1]),
+        )
     )
     rows = [row for row in found.filter(n=1).values_list("item", "score", "prediction", "said") if row[2] != row[3]]
     rows.sort(key=lambda row: (row[1] is None, row[1] or 0.0, row[0]))  # a high score means doubt

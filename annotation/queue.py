@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from annotation import golds, plain, statements, training, turns
+from annotation import golds, plain, statements, suggestions, training, turns
 from annotation.models import Annotation, Assignment, Query
 from annotation.verdicts import close_if_nobody_is_left, settle
 from projects.models import Item, Project, User
@@ -120,14 +120,15 @@ def _claim(user: User, wanted: dict[int, statements.Candidate], count: int, now:
 
 def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) -> Assignment | None:
     free = [slot for slot in range(query.wanted) if slot not in {row.slot for row in rows}]
+    slot = free[0] if free else None
     if free:
-        pk = statements.insert_assignment(query, user.pk, free[0], State.LEASED, now + LEASE, now)
+        pk = statements.insert_assignment(query, user.pk, slot, State.LEASED, now + LEASE, now)
     else:
         expired = [row for row in rows if row.state == State.LEASED and row.leased_until <= now]
-        pk = expired[0].pk if expired and _take_over(expired[0], user, query, now) else None
+        pk, slot = (expired[0].pk, expired[0].slot) if expired and _take_over(expired[0], user, query, now) else (None, None)
     if pk is None:
         return None  # somebody was faster
-    return Assignment(pk=pk, item=query.item, query=query, user=user, state=State.LEASED, leased_until=now + LEASE)
+    return Assignment(pk=pk, item=query.item, query=query, user=user, slot=slot, state=State.LEASED, leased_until=now + LEASE)
 
 
 def _take_over(expired: Assignment, user: User, query: Query, now: datetime) -> bool:
@@ -171,8 +172,10 @@ def submit(
     flagged: bool = False,
     comment: str = "",
     guidelines: int | None = None,
+    suggested: str | None = suggestions.AS_GIVEN,
 ) -> Submission:
-    """Store one person's answer. Never refused for a lost lease, never counted twice. `guidelines`: the version on the page.
+    """Store one person's answer. Never refused for a lost lease, never counted twice. `guidelines`: the version on the page;
+    `suggested`: the label that the page suggested, None where it showed none.
 
     Raises InvalidValue (the value is none of the task's), Http404 (no such item here), training.NotYet.
     """
@@ -201,7 +204,7 @@ def submit(
                 )
             ):  # fmt: skip
                 return trained
-            return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment, guidelines)
+            return _store(user, project, found, stored, _sane(seconds), token, skipped, flagged, comment, guidelines, suggested)
     except IntegrityError:
         if earlier := _by_token(user, project, token):  # the same submit, twice at once
             return earlier
@@ -290,7 +293,17 @@ def _item(project: Project, assignment, item) -> Item:
 
 
 def _store(
-    user, project, item: Item, value, seconds, token: str, skipped: bool, flagged: bool, comment: str, guidelines: int | None
+    user,
+    project,
+    item: Item,
+    value,
+    seconds,
+    token: str,
+    skipped: bool,
+    flagged: bool,
+    comment: str,
+    guidelines: int | None,
+    suggested: str | None,
 ) -> Submission:
     now = timezone.now()
     place = statements.place(item.pk, user.pk)
@@ -301,11 +314,12 @@ def _store(
     if replaced is None:
         unasked = place is None and (query is None or query.status != Query.Status.OPEN)
         gold = (place is not None and golds.is_lease(place)) or (unasked and statements.has_gold(item.pk))
+    saw = None if gold else suggestions.shown(project, user, item, place, suggested, replaced is not None)
     outcome = _take_gold(place, skipped) if gold else _take_place(user, item, place, query, skipped, now)
     annotation = Annotation(
         project=project, item=item, user=user, query=query, value=value, seconds=seconds, skipped=skipped,
-        extra=outcome == "extra", flagged=flagged, comment=comment, gold=gold, guidelines=guidelines, token=token,
-        created_at=now,
+        extra=outcome == "extra", flagged=flagged, comment=comment, gold=gold, guidelines=guidelines, suggestion=saw,
+        token=token, created_at=now,
     )  # fmt: skip
     statements.insert_annotation(annotation)
     if replaced is not None and outcome != "extra":

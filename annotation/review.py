@@ -63,6 +63,10 @@ def _second_looks(project: Project) -> list[int]:
     verdicts = Verdict.objects.filter(project=project, current=True, source=Verdict.Source.PEOPLE)
     rows = verdicts.filter(item__in=list(found)).values_list("item", "value")
     differ = [(found[item][0], item) for item, value in rows if found[item][1] != value]
+    # Who answered otherwise beside the model's suggestion has looked twice.
+    led = Annotation.objects.filter(item__in=[item for _, item in differ], current=True, suggestion__isnull=False)
+    knew = set(led.values_list("item_id", flat=True))
+    differ = [row for row in differ if row[1] not in knew]
     # A high score means doubt; who was drawn at random may have none.
     differ.sort(key=lambda row: (row[0] is None, row[0] or 0.0, row[1]))
     return [item for _, item in differ[:_SECOND_LOOKS]]

@@ -38,6 +38,7 @@ class ItemToLabelSerializer(s.Serializer):
     purpose = s.CharField(allow_null=True, help_text="seed, test, query, random, check ...; before work: training, qualification")
     why = s.CharField(help_text="One line: why this item is asked.")
     lease_until = s.DateTimeField(allow_null=True)
+    suggestion = s.CharField(allow_null=True, help_text="The label that the model would give, where the project shows it.")
 
 
 class AnswerSerializer(s.Serializer):
@@ -50,6 +51,9 @@ class AnswerSerializer(s.Serializer):
     flagged = s.BooleanField(default=False)
     comment = s.CharField(default="", allow_blank=True, help_text="Of a skip: its reason.")
     guidelines = s.IntegerField(required=False, help_text="The version of the guidelines that was shown beside the item.")
+    suggested = s.CharField(
+        required=False, allow_null=True, help_text="The suggestion that was shown; null: none was. Left out: what was given."
+    )
     next = s.IntegerField(default=0, min_value=0, max_value=50, help_text="Lease up to so many items along with it.")
     user = s.IntegerField(required=False, help_text="Who wrote it; 409 if somebody else is logged in by now.")
 
@@ -159,6 +163,7 @@ class OneAnnotationSerializer(s.Serializer):
     flagged = s.BooleanField()
     comment = s.CharField()
     guidelines = s.IntegerField(allow_null=True, help_text="The version that it was made under; null: not recorded.")
+    suggestion = s.CharField(allow_null=True, help_text="The label that was suggested beside the item; null: none was.")
     seconds = s.FloatField(allow_null=True)
     current = s.BooleanField()
     withdrawn = s.BooleanField()

@@ -30,7 +30,8 @@ _TABLES = {
 }
 # What the page and REST show of them; the rest is fetched when somebody asks for it.
 _ITEM = ["id", "project_id", "dataset_id", "key", "content"]
-_QUERY = ["id", "project_id", "item_id", "trial_id", "round_number", "purpose", "strategy", "score", "rank", "status", "wanted"]
+_QUERY = ["id", "project_id", "item_id", "trial_id", "round_number", "purpose", "strategy", "score", "rank"]
+_QUERY += ["prediction", "status", "wanted"]
 _ASSIGNMENT = ["id", "query_id", "item_id", "user_id", "slot", "state", "leased_until"]
 
 
@@ -319,8 +320,8 @@ def current_verdict(item_id: int) -> tuple[int, Any, str] | None:
 
 _INSERT_ANNOTATION = _sql(
     "INSERT INTO {annotation} (project_id, item_id, user_id, query_id, value, seconds, skipped, extra, flagged, comment, "
-    "gold, guidelines, {CURRENT}, token, created_at) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, TRUE, %s, %s) RETURNING id"
+    "gold, guidelines, suggestion, {CURRENT}, token, created_at) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, TRUE, %s, %s) RETURNING id"
 )
 
 
@@ -328,7 +329,7 @@ def insert_annotation(a: Annotation) -> None:
     """What `a.save()` would do to a new one."""
     value = None if a.value is None else connection.ops.adapt_json_value(a.value, None)
     fields = [a.project_id, a.item_id, a.user_id, a.query_id, value, a.seconds, a.skipped, a.extra, a.flagged, a.comment, a.gold]
-    a.pk = _first(_INSERT_ANNOTATION, *fields, a.guidelines, a.token, a.created_at)[0]
+    a.pk = _first(_INSERT_ANNOTATION, *fields, a.guidelines, a.suggestion, a.token, a.created_at)[0]
     a._state.adding, a._state.db = False, connection.alias
 
 

@@ -8,7 +8,7 @@ learning).
 
 import math
 
-from annotation.models import Purpose, Query, Verdict
+from annotation.models import Annotation, Purpose, Query, Verdict
 from learning import engine
 from learning.datasets import TRUE_SOURCES
 from learning.models import Round, Run, Trial
@@ -54,6 +54,9 @@ def _of_round(trial: Trial, row: Round) -> tuple[dict, int] | None:
         )
     )
     if not n_candidates or len(rows) < 2 or any(probability is None for *_, probability in rows):
+        return None
+    led = Annotation.objects.filter(item__in=[row[0] for row in rows], current=True, suggestion__isnull=False)
+    if led.exists():  # people who see what the model says agree with it: their answers do not measure it
         return None
     rows.sort(key=lambda row: (row[1] != Purpose.RANDOM, row[2]))
     truth = _truth(trial, [row[0] for row in rows])

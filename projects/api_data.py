@@ -126,7 +126,7 @@ class ItemViewSet(viewsets.GenericViewSet):
             {
                 "annotator": row.person, "label": row.raw, "skipped": row.skipped, "flagged": row.flagged,
                 "comment": row.comment, "seconds": row.seconds, "current": row.current and row.withdrawn_at is None,
-                "at": row.created_at.isoformat(),
+                "at": row.created_at.isoformat(), "suggestion": row.suggested or None,
             }
             for row in story(project, item, request.user).annotations
         ]  # fmt: skip

@@ -42,7 +42,7 @@ COLUMNS = {
     "verdict_probability": "How sure the model was, where the label is the model's.",
     "verdict_at": "Since when, in ISO 8601, UTC.",
     "n_annotations": "How many people have labelled it; who skipped it is not counted.",
-    "annotations": "Every person's answer, as JSON: annotator, label, skipped, flagged, comment, seconds, at.",
+    "annotations": "Every person's answer, as JSON: annotator, label, skipped, flagged, comment, seconds, at, suggestion.",
 }
 RUN_COLUMNS = {
     "asked_round": "The round of the run that asked for this item; 0 for seed and test; empty: not asked.",
@@ -216,17 +216,18 @@ def _verdicts(project: Project, span: dict) -> dict[int, tuple]:
 
 def _answers(project: Project, span: dict, raw: Callable[[int, Any], Any], people: dict[int, str]) -> dict[int, list[dict]]:
     """By item; `people` is added to: whoever is met is looked up once."""
-    fields = ("item_id", "user_id", "value", "skipped", "flagged", "comment", "seconds", "created_at")
+    fields = ("item_id", "user_id", "value", "skipped", "flagged", "comment", "seconds", "created_at", "suggestion")
     found: dict[int, list[dict]] = defaultdict(list)
     said = project.annotations.filter(current=True, withdrawn_at=None, **span).order_by("pk")
     rows = list(said.values_list(*fields))
     unknown = {user for _, user, *_ in rows} - people.keys()
     people.update(names_of(project, unknown) if unknown else {})
-    for item_id, user, value, skipped, flagged, comment, seconds, at in rows:
+    for item_id, user, value, skipped, flagged, comment, seconds, at, suggested in rows:
         found[item_id].append(
             {
                 "annotator": people[user], "label": raw(item_id, value), "skipped": skipped, "flagged": flagged,
                 "comment": comment, "seconds": seconds, "at": at.isoformat(),
+                "suggestion": None if suggested is None else raw(item_id, suggested),
             }
         )  # fmt: skip
     return found

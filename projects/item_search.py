@@ -114,7 +114,7 @@ def story(project: Project, item: Item, reader: User) -> Story:
     verdicts = list(item.verdicts.select_related("user", "run").order_by("-current", "-pk"))
     people = names_of(project, {row.user_id for row in annotations}, reader)
     for row in annotations:
-        row.person = people[row.user_id]
+        row.person, row.suggested = people[row.user_id], names.get(row.suggestion, "")
     for row in (*annotations, *verdicts):
         row.text, row.raw = task.words(row.value, names, item.content), task.raw(row.value, names)
         row.cell = task.cell(row.value, names)

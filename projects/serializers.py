@@ -156,6 +156,7 @@ class AnswerSerializer(serializers.Serializer):
     seconds = serializers.FloatField(allow_null=True)
     current = serializers.BooleanField(help_text="false: replaced by a later answer of the same person, or undone.")
     at = serializers.DateTimeField()
+    suggestion = serializers.CharField(allow_null=True, help_text="The label that was suggested beside it; null: none was.")
 
 
 class ItemSerializer(serializers.Serializer):

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from annotation import suggestions
 from learning import suspicious
 from learning.analysis import charts
 from projects.access import project_page
@@ -44,6 +45,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "matrix": _matrix(found["matrix"], said),
         "chart": chart(found["windows"]),
         "doubts": _doubts(project),
+        "followed": suggestions.followed(project) if _sees_all(project) else None,
     }
     return render(request, "learning/quality.html", context)
 

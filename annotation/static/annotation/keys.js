@@ -33,7 +33,8 @@ export function listen({ panel, deeds, keys, look }) {
       event.preventDefault();
       return;
     }
-    const deed = deeds[undoing ? "undo" : actionOf.get(plain(event.key))];
+    const taking = event.key === "Enter" && !target.closest("button, a, summary") && deeds.suggested();
+    const deed = deeds[undoing ? "undo" : taking ? "take" : actionOf.get(plain(event.key))];
     const pressing = target.closest("button, a, summary") && event.key === " ";
     if (!deed && !pressing && !target.closest(".lb-side") && look(event)) event.preventDefault();
     if (!deed) return;

@@ -113,6 +113,8 @@ function show(item, before = null) {
   $("comment").value = before?.comment ?? "";
   $("comment-field").hidden = !before?.comment;
   $("comment-open").setAttribute("aria-expanded", String(Boolean(before?.comment)));
+  $("suggestion").hidden = !item.suggestion;
+  $("suggestion-label").textContent = item.suggestion ?? "";
   panel.show(item, before?.value ?? undefined);
   $("item").scrollIntoView({ block: "nearest" });
   timer.restart();
@@ -124,6 +126,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   const token = newToken();
   const flagged = $("flag").getAttribute("aria-pressed") === "true";
   const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user, guidelines: setup.guidelines };
+  body.suggested = current.suggestion ?? null;
   if (!skipped) body.value = value;
   if (!current.training) history.push({ token, item: current, value, flagged, comment, skipped });
   if (history.length > KEEP_HISTORY) history.shift();
@@ -137,7 +140,7 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   leave();
   show(next); // first the eye, then the wire
   outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
-  announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}` : "No more items right now."}`);
+  announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}${next.suggestion ? `. The model would say ${next.suggestion}` : ""}` : "No more items right now."}`);
 }
 
 function spoken(item) {
@@ -249,6 +252,8 @@ function setFlag(on) {
 
 const deeds = {
   undo,
+  suggested: () => Boolean(current?.suggestion),
+  take() { if (current?.suggestion) answer(current.suggestion); },
   skip() {
     if (!current) return;
     $("skip-own").value = "";
@@ -298,6 +303,7 @@ const mine = new Mine({ url: setup.urls.annotations, open: reopen, unsent: () =>
 for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["mine-open", "mine"], ["mine-close", "mine"], ["leave", "escape"], ["help-open", "help"]]) {
   $(id).addEventListener("click", (event) => { if (event.detail) event.currentTarget.blur(); deeds[deed](); });
 }
+$("suggestion-take").addEventListener("click", (event) => { if (event.detail < 2) deeds.take(); }); // the second half of a double click is not meant for the next item
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) return dialog.close();
