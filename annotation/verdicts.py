@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Exists, Q
 from django.utils import timezone
 
-from annotation import consensus, opinions, statements, turns
+from annotation import consensus, opinions, rechecking, statements, turns
 from annotation.consensus import Answer, Step
 from annotation.models import Annotation, Assignment, Purpose, Query, Reservation, Verdict
 from annotation.queries import order_of
@@ -42,7 +42,9 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     wanted = min([project.annotators_per_item, *(query.wanted for query in waiting or queries)])
     enough = len(given) >= wanted
     decision = (
-        consensus.decide(project.consensus, task_type(project.task), given, lambda: _weights(project))
+        consensus.decide(
+            project.consensus, task_type(project.task), _with_import(project, item, queries, given), lambda: _weights(project)
+        )
         if enough and given
         else None
     )
@@ -89,6 +91,13 @@ def _answers(project: Project, item: Item) -> list[Answer]:
         if is_current:
             current.add(user)
     return [answer for user, answer in by_user.items() if user in current]
+
+
+def _with_import(project: Project, item: Item, queries: list[Query], given: list[Answer]) -> list[Answer]:
+    """Where people were asked about an imported label, it is an answer too; nobody's, so a weighted rule gives it no weight."""
+    if project.consensus == "first" or not rechecking.counts_import(queries) or item.known is None:
+        return given
+    return [Answer(0, item.known), *given]
 
 
 def _weights(project: Project) -> dict[int, float]:

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from annotation import opinions
+from annotation import rechecking
 from annotation.models import Query, Verdict
 from annotation.verdicts import eligible
 from learning.datasets import TRUE_SOURCES
@@ -212,7 +212,8 @@ def search_of(project: Project) -> SuspicionSearch | None:
 
 
 def waiting(project: Project) -> QuerySet[Suspicion]:
-    """What was found and nobody has dealt with, the most suspicious first: labels that changed since are gone.
+    """What was found and nobody has dealt with, the most suspicious first: labels that changed since are gone, and those that
+    people were asked about again and confirmed (by the rule "first" no further answer says anything of the label).
 
     With `asked`: further people are being asked about it.
     """
@@ -221,6 +222,8 @@ def waiting(project: Project) -> QuerySet[Suspicion]:
     same = holds.annotate(said=Cast("value", TextField())).filter(said=Cast(OuterRef("value"), TextField()))
     open_ = Query.objects.filter(item=OuterRef("item"), trial=None, status=Query.Status.OPEN)
     found = Suspicion.objects.filter(Exists(same), project=project, right_at=None)
+    if project.consensus != "first":
+        found = found.exclude(Exists(rechecking.answered_again()))
     return found.annotate(asked=Exists(open_)).select_related("item").order_by("rank", "pk")
 
 
@@ -265,7 +268,7 @@ def ask_again(project: Project, item: Item) -> str:
         raise WrongState(f"{item.key} was settled by a reviewer, which no answer changes: decide it on its page.")
     if not eligible(project, item).exists():
         raise WrongState(f"{item.key}: nobody is left to ask. Everybody who may answer has answered it: decide it on its page.")
-    opinions.ask_again(project, [item.pk])
+    rechecking.ask_again(project, [item.pk])
     return f"{item.key} is asked again, before anything new. Its label holds until the answers are there."
 
 
@@ -275,7 +278,7 @@ def ask_again_first(project: Project, n: int) -> str:
         raise Refused("n", f"Must be a whole number from 1 to {MOST_ASKED:,}.")
     settled = Verdict.objects.filter(item=OuterRef("item"), current=True, source=Verdict.Source.ADJUDICATED)
     rows = list(waiting(project).filter(~Exists(settled), asked=False)[:n])
-    asked = opinions.ask_again(project, [row.item_id for row in rows])
+    asked = rechecking.ask_again(project, [row.item_id for row in rows])
     left = len(rows) - asked
     said = f"{asked:,} item{'s are' if asked != 1 else ' is'} asked again, before anything new."
     return said + (f" Of {left:,} nobody is left to ask: decide them on their pages." if left else "")

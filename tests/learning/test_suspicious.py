@@ -5,11 +5,15 @@ import pytest
 from django.test import TestCase
 from django.utils import timezone
 
-from annotation.models import Verdict
+from annotation import queue, rechecking
+from annotation.models import Purpose, Query, Verdict
+from annotation.reasons import why
+from annotation.review import waiting
+from annotation.verdicts import adjudicate
 from learning import recovery, suspicious
 from learning.models import Suspicion, SuspicionSearch
 from projects import leases
-from projects.models import Project
+from projects.models import Item, Project
 from tests.learning.runs import fill
 
 
@@ -40,6 +44,20 @@ def listed(project: Project) -> list[int]:
 
 def holds(item: int) -> tuple[int, str]:
     return Verdict.objects.values_list("value", "source").get(item=item, current=True)
+
+
+def answered(project: Project, user) -> list[int]:
+    """The two labels that are contradicted most are this person's answers from now on."""
+    look(project, user)
+    names = dict(project.labels.values_list("pk", "name"))
+    items = listed(project)[:2]
+    for rank, item in enumerate(items, 1):
+        Query.objects.create(project=project, item_id=item, round_number=0, purpose=Purpose.PLAIN, rank=rank)
+    for lease in queue.lease_next(user, project, 2):
+        value = names[holds(lease.item_id)[0]]
+        queue.submit(user, project, assignment=lease, value=value, token=f"{lease.item_id}")
+    assert {holds(item)[1] for item in items} == {"people"}
+    return items
 
 
 @pytest.fixture
@@ -133,3 +151,68 @@ def test_with_one_label_alone_the_search_says_what_is_wanting(project, manager, 
     suspicious.look(begun(project, manager).pk)
     found = api(manager).get(url(project)).json()
     assert found["search"]["status"] == "failed" and "30 of 1" in found["search"]["error"]
+
+
+def test_an_imported_label_counts_beside_the_new_answers(project, flipped, manager, annotator, colleague, api):
+    look(project, manager)
+    first, second = listed(project)[:2]
+    old, _ = holds(first)
+    label = project.labels.exclude(pk=old).get()
+    assert api(manager).post(url(project, first), {"action": "ask"}, format="json").status_code == 200
+    assert api(manager).post(url(project, first), {"action": "ask"}, format="json").status_code == 409
+    (lease,) = queue.lease_next(annotator, project, 1)
+    assert lease.item_id == first and "Another opinion" in why(lease.query)
+    queue.submit(annotator, project, assignment=lease, value=label.name, token="1")
+    assert holds(first) == (old, "imported") and first in listed(project)  # one against one
+    (lease,) = queue.lease_next(colleague, project, 1)
+    assert lease.item_id == first
+    queue.submit(colleague, project, assignment=lease, value=label.name, token="2")
+    assert holds(first) == (label.pk, "people") and first not in listed(project)
+
+
+def test_nobody_left_after_one_against_one_a_reviewer_settles_it(project, flipped, annotator, api):
+    look(project, annotator)
+    first = listed(project)[0]
+    old, _ = holds(first)
+    assert rechecking.ask_again(project, [first]) == 1
+    other = project.labels.exclude(pk=old).get().name
+    queue.submit(annotator, project, item=first, value=other, token="1")
+    assert holds(first) == (old, "imported")
+    assert list(waiting(project, "disputed").values_list("pk", flat=True)) == [first]
+
+
+def test_what_people_answered_is_asked_of_others_and_is_gone_when_they_confirm_it(
+    project, flipped, manager, annotator, colleague, reviewer, api
+):
+    items = answered(project, annotator)
+    look(project, manager)
+    found = {row["item"]: row for row in api(manager).get(url(project)).json()["results"]}
+    assert found[items[0]]["people"] == ["annotator"] and not found[items[0]]["asked"]
+    assert rechecking.ask_again(project, items) == 2
+    assert not {lease.item_id for lease in queue.lease_next(annotator, project, 5)} & set(items)
+    queue.submit(colleague, project, item=items[0], value=found[items[0]]["label"], token="same")
+    queue.submit(colleague, project, item=items[1], value=found[items[1]]["suggested"], token="other")
+    queue.submit(reviewer, project, item=items[1], value=found[items[1]]["suggested"], token="other too")
+    assert holds(items[0])[0] == Item.objects.get(pk=items[0]).known  # two say the same
+    assert holds(items[1])[0] != Item.objects.get(pk=items[1]).known  # two against one
+    assert not set(items) & set(listed(project))
+    look(project, manager)
+    assert items[0] not in listed(project)  # people were asked about it, and have answered
+
+
+def test_the_first_of_the_list_are_asked_in_one_go_and_settled_ones_left_out(project, flipped, manager, annotator, api):
+    look(project, manager)
+    first, second, third = listed(project)[:3]
+    adjudicate(manager, project, Item.objects.get(pk=first), holds(first)[0])
+    assert api(manager).post(url(project), {"ask_first": 2}, format="json").json()["message"].startswith("2 items are asked")
+    assert set(Query.objects.filter(project=project).values_list("item", flat=True)) == {second, third}
+    assert "reviewer" in api(manager).post(url(project, first), {"action": "ask"}, format="json").json()["detail"]
+
+
+def test_where_names_are_hidden_a_reviewer_sees_letters(project, flipped, reviewer, annotator, api):
+    item, _ = answered(project, annotator)
+    project.hide_names = True
+    project.save()
+    look(project, reviewer)
+    (row,) = [row for row in api(reviewer).get(url(project)).json()["results"] if row["item"] == item]
+    assert row["people"][0].startswith("Person ")
