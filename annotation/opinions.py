@@ -3,20 +3,17 @@
 They stand where the learner's own query stood in the order. No run waits for them, none ends or holds them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from django.db.models import Count, Exists, OuterRef, Subquery
 
-from annotation import turns
-from annotation.models import Annotation, Assignment, Purpose, Query, Reservation
+from annotation.models import Annotation, Purpose, Query
 from annotation.queries import order_of
-from projects.models import Item, Membership, Project, Role
-from projects.training_settings import training_of
+from projects.models import Item, Project, Role
 
 Status = Query.Status
 # Why an opinion is asked for, in `Query.strategy`: it says which line the annotator sees (annotation/reasons.py).
-OVERLAP, DOUBT, AGAIN = "overlap", "doubt", "again"
+OVERLAP, DOUBT = "overlap", "doubt"
 
 
 def is_further(query: Query) -> bool:
@@ -47,35 +44,6 @@ def open_for(project: Project, asked: dict[int, tuple[int, int, int]], reason: s
         for item, (wanted, order, rank) in asked.items()
     ]  # fmt: skip
     Query.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def ask_again(project: Project, items: Sequence[int]) -> int:
-    """One more answer to each of these items, which have their label; as many as the project wants to one that nobody has
-    answered. Items of which nobody is left to ask, or that are being asked, are left out; how many were asked."""
-    from annotation.verdicts import ANSWERING_ROLES  # it asks for opinions itself
-
-    with turns.write():
-        list(Item.objects.select_for_update().filter(project=project, pk__in=items).order_by("pk").values_list("pk"))
-        given = Annotation.objects.filter(item__in=items, current=True, skipped=False, gold=False)
-        n = dict(given.order_by().values("item").annotate(n=Count("pk")).values_list("item", "n"))
-        members = Membership.objects.filter(project=project, role__in=ANSWERING_ROLES, user__is_active=True, paused_at=None)
-        people = set((members.exclude(qualified_at=None) if training_of(project) else members).values_list("user", flat=True))
-        done: dict[int, set[int]] = defaultdict(set)
-        for item, user in Assignment.objects.filter(item__in=items).exclude(state="leased").values_list("item", "user"):
-            done[item].add(user)
-        meant: dict[int, set[int]] = defaultdict(set)
-        for item, user in Reservation.objects.filter(item__in=items).values_list("item", "user"):
-            meant[item].add(user)
-        left = [pk for pk in items if (meant.get(pk, people) & people) - done[pk]]
-        before = {query.item_id: query for query in Query.objects.filter(item__in=left, trial=None)}
-        wanted = {pk: n[pk] + 1 if n.get(pk) else project.annotators_per_item for pk in left}
-        first = order_of(Purpose.QUERY, 0)
-        open_for(project, {pk: (wanted[pk], first, 1) for pk in left if pk not in before}, AGAIN)
-        again = [query for query in before.values() if query.status != Status.OPEN]
-        for query in again:
-            query.status, query.wanted, query.order, query.closed_at = Status.OPEN, wanted[query.item_id], first, None
-        Query.objects.bulk_update(again, ["status", "wanted", "order", "closed_at"], batch_size=500)
-        return len(left) - len(before) + len(again)
 
 
 def ask_doubted(trial, most: int) -> int:
