@@ -48,6 +48,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "asked_more": more,
         "meanwhile": review.meanwhile(project),
         "label_now": describe(project, [item])[0].verdict if item and kind == "second" else "",
+        "imported": describe(project, [item])[0].imported if item and kind == "disputed" else "",
         "may_ask": not (more and project.consensus == "unanimous"),
         "kind": kind,
         "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],

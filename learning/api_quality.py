@@ -52,6 +52,7 @@ class SuspicionSerializer(s.Serializer):
     suggested = s.CharField(help_text="What the model would say, which has not learnt from this label.")
     probability = s.FloatField(help_text="Of `suggested`, by the model.")
     own_probability = s.FloatField(help_text="Of `label`, by the model.")
+    source = s.CharField(help_text="Of `label`: imported, people or adjudicated (settled by a reviewer).")
     people = s.ListField(child=s.CharField(), help_text="Who gave the label: letters where the project hides names.")
     asked = s.BooleanField(help_text="Further people are being asked.")
 
@@ -94,6 +95,7 @@ class SuspiciousView(ProjectView):
         results = [
             item_payload(project, row["suspicion"].item)
             | {key: row[key] for key in ("label", "suggested", "people")}
+            | {"source": row["line"].source}
             | {key: getattr(row["suspicion"], key) for key in ("probability", "own_probability", "asked")}
             for row in suspicious.describe(project, rows, request.user)
         ]

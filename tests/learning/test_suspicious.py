@@ -83,6 +83,7 @@ def test_most_labels_that_were_flipped_are_found_and_first(project, flipped, man
     assert (search.n_labels, found["search"]["n_all"]) == (200, 200) and 0.05 < search.noise < 0.25
     row = found["results"][0]
     assert row["label"] != row["suggested"] and row["probability"] > row["own_probability"] and row["people"] == []
+    assert row["source"] == "imported"
 
 
 def test_what_is_called_right_stays_away_until_it_has_another_label(project, flipped, manager, reviewer, api):
@@ -170,15 +171,18 @@ def test_an_imported_label_counts_beside_the_new_answers(project, flipped, manag
     assert holds(first) == (label.pk, "people") and first not in listed(project)
 
 
-def test_nobody_left_after_one_against_one_a_reviewer_settles_it(project, flipped, annotator, api):
+def test_nobody_left_after_one_against_one_a_reviewer_settles_it(project, flipped, annotator, reviewer, browse):
     look(project, annotator)
     first = listed(project)[0]
     old, _ = holds(first)
+    project.memberships.filter(user=reviewer).update(paused_at=timezone.now())  # decides, and labels nothing
     assert rechecking.ask_again(project, [first]) == 1
     other = project.labels.exclude(pk=old).get().name
     queue.submit(annotator, project, item=first, value=other, token="1")
     assert holds(first) == (old, "imported")
     assert list(waiting(project, "disputed").values_list("pk", flat=True)) == [first]
+    page = browse(reviewer).get(f"/projects/{project.pk}/review/").content.decode()
+    assert f"imported as “{project.labels.get(pk=old).name}”" in page
 
 
 def test_what_people_answered_is_asked_of_others_and_is_gone_when_they_confirm_it(
