@@ -48,6 +48,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
             for label in labels
         ],
         "search": many,
+        "suggestions": project.show_suggestions,
         "keys": preferences["keys"],
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,

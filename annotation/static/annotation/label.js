@@ -113,7 +113,8 @@ function show(item, before = null) {
   $("comment").value = before?.comment ?? "";
   $("comment-field").hidden = !before?.comment;
   $("comment-open").setAttribute("aria-expanded", String(Boolean(before?.comment)));
-  $("suggestion").hidden = !item.suggestion;
+  $("suggestion").hidden = !setup.suggestions && !item.suggestion;
+  $("suggestion").classList.toggle("none", !item.suggestion); // its place is kept, so that the labels stay where they are
   $("suggestion-label").textContent = item.suggestion ?? "";
   panel.show(item, before?.value ?? undefined);
   $("item").scrollIntoView({ block: "nearest" });
