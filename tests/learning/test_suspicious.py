@@ -194,8 +194,10 @@ def test_what_people_answered_is_asked_of_others_and_is_gone_when_they_confirm_i
     assert found[items[0]]["people"] == ["annotator"] and not found[items[0]]["asked"]
     assert rechecking.ask_again(project, items) == 2
     assert not {lease.item_id for lease in queue.lease_next(annotator, project, 5)} & set(items)
-    queue.submit(colleague, project, item=items[0], value=found[items[0]]["label"], token="same")
-    queue.submit(colleague, project, item=items[1], value=found[items[1]]["suggested"], token="other")
+    leases = {lease.item_id: lease for lease in queue.lease_next(colleague, project, 2)}
+    assert set(leases) == set(items)
+    queue.submit(colleague, project, assignment=leases[items[0]], value=found[items[0]]["label"], token="same")
+    queue.submit(colleague, project, assignment=leases[items[1]], value=found[items[1]]["suggested"], token="other")
     queue.submit(reviewer, project, item=items[1], value=found[items[1]]["suggested"], token="other too")
     assert holds(items[0])[0] == Item.objects.get(pk=items[0]).known  # two say the same
     assert holds(items[1])[0] != Item.objects.get(pk=items[1]).known  # two against one
