@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation import queue
+from annotation.models import Verdict
 from annotation.queries import ask
+from learning.models import Suspicion, SuspicionSearch
 from projects.models import Project
 from tests.annotation.asking import asked
 from tests.learning.conftest import items, make_run  # noqa: F401 - fixtures
@@ -33,6 +36,12 @@ def site(project, make_run, items, manager, annotator, colleague) -> dict[str, s
         queue.submit(annotator, project, item=item, value="ham", token=f"a{item.pk}", seconds=3.0)
         other = "spam" if item.pk % 2 else "ham"
         queue.submit(colleague, project, item=item, value=other, token=f"b{item.pk}", seconds=4.0, comment="It sells something.")
+    ham, spam = project.labels.values_list("pk", flat=True)
+    Verdict.objects.create(project=project, item=items[30], value=ham, source="imported")
+    SuspicionSearch.objects.create(project=project, status="finished", started_at=timezone.now(), finished_at=timezone.now())
+    Suspicion.objects.create(
+        project=project, item=items[30], value=ham, suggested=spam, probability=0.9, own_probability=0.1, rank=1
+    )
     here = [project.pk]
     pages = ("project", "label", "run-new", "analysis-new", "project-settings", "members", "labels", "handing-out", "review")
     return {
@@ -40,7 +49,7 @@ def site(project, make_run, items, manager, annotator, colleague) -> dict[str, s
         "account": reverse("account"),
         "run": reverse("run", args=[run.pk]),
         "results": reverse("results", args=[finished.pk]),
-        **{name: reverse(name, args=here) for name in (*pages, "quality", "desk", "items", "notices")},
+        **{name: reverse(name, args=here) for name in (*pages, "quality", "suspicious", "desk", "items", "notices")},
     }
 
 
