@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from alambic_site.api import Pagination
 from annotation import queue, schemas, suggestions, training
 from annotation.api_frame import ProjectView, flag, id_in, seconds_in, text, time_in, whole
-from annotation.models import Annotation, Assignment
+from annotation.models import Annotation, Assignment, TellingWords
 from annotation.preferences import PreferenceRefused, change_preferences, preferences_of
 from annotation.progress import progress, why_empty
 from annotation.reasons import why
@@ -306,6 +306,22 @@ class ProgressView(ProjectView):
 
 
 @extend_schema(tags=["labelling"])
+class TellingWordsView(ProjectView):
+    writes = False
+
+    @extend_schema(
+        operation_id="projects_telling_words",
+        summary="The words that the newest model finds telling, to be marked in items of purpose `query`",
+        description="None where the project does not mark them. Which label a word speaks for is not told.",
+        responses={200: schemas.TellingWordsSerializer, **schemas.ERRORS},
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        project = self.project()
+        found = TellingWords.objects.filter(project=project).first() if project.show_highlights else None
+        return Response({"round": found.round_number if found else None, "words": found.words if found else []})
+
+
+@extend_schema(tags=["labelling"])
 class PreferencesView(APIView):
     @extend_schema(
         operation_id="me_preferences", summary="How I like the labelling page", responses={200: schemas.PreferencesSerializer}
@@ -338,5 +354,6 @@ urlpatterns = [
     path("projects/<int:project_id>/annotations/undo/", UndoView.as_view(), name="api-undo"),
     path("projects/<int:project_id>/release/", ReleaseView.as_view(), name="api-release"),
     path("projects/<int:project_id>/heartbeat/", HeartbeatView.as_view(), name="api-heartbeat"),
+    path("projects/<int:project_id>/telling-words/", TellingWordsView.as_view(), name="api-telling-words"),
     path("projects/<int:project_id>/progress/", ProgressView.as_view(), name="api-progress"),
 ]

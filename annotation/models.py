@@ -160,6 +160,17 @@ class Gold(models.Model):
         return f"gold {self.item_id}"
 
 
+class TellingWords(models.Model):
+    """The words that the project's newest model finds most telling; written by its run, in projects that mark them."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="telling_words")
+    round_number = models.PositiveIntegerField()
+    words = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"telling words of {self.project}"
+
+
 class Reservation(models.Model):
     """An item that is meant for certain people: while an item has reservations, nobody else is asked."""
 

@@ -18,6 +18,7 @@ DEFAULT_KEYS: dict[str, list[str]] = {
     "comment": ["+", "c"],
     "mine": ["e", ","],
     "guidelines": ["."],
+    "highlights": [":"],
     "help": ["?"],
     "zoom_in": [">"],
     "zoom_out": ["<"],
@@ -25,6 +26,7 @@ DEFAULT_KEYS: dict[str, list[str]] = {
 }
 ACTIONS = {
     "undo": "Undo", "skip": "Skip", "flag": "Flag", "comment": "Comment", "mine": "My answers", "guidelines": "Guidelines",
+    "highlights": "Marked words",
     "help": "Help", "zoom_in": "Zoom in", "zoom_out": "Zoom out", "zoom_fit": "Whole image",
 }  # fmt: skip
 NAMED = {"backspace": "Backspace", "delete": "Delete", "insert": "Insert"}

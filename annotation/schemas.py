@@ -58,6 +58,11 @@ class AnswerSerializer(s.Serializer):
     user = s.IntegerField(required=False, help_text="Who wrote it; 409 if somebody else is logged in by now.")
 
 
+class TellingWordsSerializer(s.Serializer):
+    round = s.IntegerField(allow_null=True, help_text="Of whose model they are; null: there are none.")
+    words = s.ListField(child=s.CharField(), help_text="In small letters, unless the features keep capitals apart.")
+
+
 class BatchSerializer(s.Serializer):
     round = s.IntegerField()
     answered = s.IntegerField()

@@ -49,6 +49,7 @@ def label(request: HttpRequest, project: Project) -> HttpResponse:
         ],
         "search": many,
         "suggestions": project.show_suggestions,
+        "telling": reverse("api-telling-words", args=[project.pk]) if project.show_highlights else None,
         "keys": preferences["keys"],
         "leaseSeconds": LEASE.total_seconds(),
         "guidelines": newest,

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation import opinions, queries, turns
-from annotation.models import Assignment, Purpose, Query
+from annotation.models import Assignment, Purpose, Query, TellingWords
 from annotation.queries import Ask
 from learning import arms, batches, engine, warm_states
 from learning.actions import log, tell
@@ -30,6 +30,7 @@ from learning.targets import targets_of
 from learning.waiting import must_wait
 from learning.workspace import Workspace
 from projects import leases
+from projects.models import Project
 
 # People label on while the learner trains: the ranking goes at least this far beyond the batch (continuous mode).
 RANKING_BEYOND_BATCH = 100
@@ -398,8 +399,12 @@ class Loop:
 
     def _commit_round(self, record: Round, asks: list[tuple[int, Ask]], codes: np.ndarray, reason: str = "") -> None:
         state = warm_states.packed(self._warm_state if self.model is not None else None)
+        telling = self._telling_words()
         with self._commit():
             record.save()
+            if telling:
+                defaults = {"round_number": record.number, "words": telling}
+                TellingWords.objects.update_or_create(project=self.run.project, defaults=defaults)
             if reason:
                 Run.objects.filter(pk=self.run.pk).update(stop_reason=reason)
             queries.withdraw_unserved(self.trial)
@@ -418,6 +423,12 @@ class Loop:
         self._earlier_rounds.append(record)
         if self.configuration["oracle"] == "known":
             self._revealed[[position for position, _ in asks]] = True
+
+    def _telling_words(self) -> list[str]:
+        """Only in a project that marks them, as it says now: it may have changed its mind since the run started."""
+        if self.model is None or not Project.objects.filter(pk=self.run.project_id, show_highlights=True).exists():
+            return []
+        return engine.telling_words(self.space.features[1], self.model)
 
     def _still_wanted(self, asks: list[tuple[int, Ask]]) -> list[tuple[int, Ask]]:
         """Without those that somebody answered or opened since the candidates were read."""

@@ -12,7 +12,7 @@ from projects.training_settings import Training, TrainingRefused, check_training
 
 # How a team works together in the project: settings that a new project need not think about.
 TEAM_FIELDS = [
-    "overlap", "plain_order", "consensus", "hide_names", "show_suggestions", "gold_share", "message",
+    "overlap", "plain_order", "consensus", "hide_names", "show_suggestions", "show_highlights", "gold_share", "message",
 ]  # fmt: skip
 _GUIDELINES_HELP = "What each label means, with examples, and what to do in doubt. Markdown; shown beside every item."
 _PER_ITEM_HELP = "1: nobody ever gets an item that somebody else has. More: that many people answer each item."
@@ -32,6 +32,7 @@ class ProjectForm(forms.ModelForm):
             "consensus": "How several answers become one",
             "hide_names": "Hide names from reviewers",
             "show_suggestions": "Show the model's suggestion",
+            "show_highlights": "Mark the words that the model finds telling",
             "gold_share": "Share of gold items",
             "message": "Message to everybody who labels",
         }
@@ -41,6 +42,9 @@ class ProjectForm(forms.ModelForm):
             "annotators_per_item": _PER_ITEM_HELP + " A change holds for items that are asked from now on.",
             "show_suggestions": "Beside items that a strategy chose, except every fifth: the label that the model would give. "
             "Enter takes it. It saves time, and people agree with it more often than they should. Who saw it is recorded.",
+            "show_highlights": "In texts that a strategy chose, from the next round on: words, whatever label they speak for. Of "
+            "learners with a weight for each word (logistic regression, linear SVM, SGD on counted words). It draws the eye to "
+            "what the model knows already; a key hides them.",
         }
 
     consensus = forms.ChoiceField(required=False, choices=rule_choices, label=Meta.labels["consensus"])

@@ -66,6 +66,9 @@ class Project(models.Model):
     show_suggestions = models.BooleanField(
         default=False, help_text="Annotators see what the model says. It makes them agree with it, so it is off by default."
     )
+    show_highlights = models.BooleanField(
+        default=False, help_text="Annotators see which words the learner finds telling. It biases them, so it is off by default."
+    )
     plain_order = models.CharField(
         max_length=10,
         default="import",

@@ -210,6 +210,7 @@ MATRIX: dict[tuple[str, str], Row | tuple[Row, dict]] = {
     ("api-undo", "POST"): rest(ANNOTATOR, LET_IN),
     ("api-release", "POST"): rest(ANNOTATOR, LET_IN),
     ("api-heartbeat", "POST"): rest(ANNOTATOR, LET_IN),
+    ("api-telling-words", "GET"): rest(ANNOTATOR),
     ("api-progress", "GET"): rest(VIEWER),
     ("api-reservations", "GET"): rest(MANAGER),
     ("api-reservations", "POST"): (rest(MANAGER, 201), {"filter": {}, "users": ["annotator"]}),

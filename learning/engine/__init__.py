@@ -30,6 +30,7 @@ from learning.engine.stopping import criteria, decision_values, draw_stop_set, m
 from learning.engine.stopping import evaluate as check_stop
 from learning.engine.store import load_matrix, prepare, save_matrix
 from learning.engine.strategies import Context, Selection, strategies
+from learning.engine.telling import telling_words
 from learning.engine.warm_up import runs_without_model, strategy_now
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "strategies",
     "strategy_now",
     "trusted_types",
+    "telling_words",
     "unpack",
     "validate",
 ]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from annotation.models import Purpose, Query
+from annotation.models import Purpose, Query, TellingWords
 from learning.batches import arrived, entropy
 from learning.configuration import ConfigurationError
 from learning.estimates import accuracy_of_queries
 from learning.models import Event, WarmState
-from tests.learning.runs import fill, finished, started
+from tests.learning.runs import NOISE, WORDS, fill, finished, started
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +139,16 @@ def test_nothing_of_the_training_is_kept_when_a_run_is_over(project):
     run = finished(project, oracle="known", stop=[{"name": "rounds", "rounds": 2}])
     assert run.status == "finished" and not WarmState.objects.exists()
     assert Event.objects.filter(run=run, message__contains="rounds").exists()
+
+
+def test_the_newest_models_telling_words_are_kept_where_the_project_marks_them(project):
+    fill(project)
+    settings = {"oracle": "known", "seed_size": 20, "batch_size": 20, "stop": [{"name": "budget", "labels": 80}]}
+    finished(project, **settings)
+    assert not TellingWords.objects.exists()  # off by default
+    project.show_highlights = True
+    project.save()
+    run = finished(project, **settings)
+    kept = TellingWords.objects.get(project=project)
+    assert kept.round_number == run.trials.get().round_number
+    assert {"prize", "meeting"} & set(kept.words) and set(kept.words) <= {*WORDS[0], *WORDS[1], *NOISE, *map(str, range(200))}

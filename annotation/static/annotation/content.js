@@ -3,10 +3,11 @@
 const SMALL = 256; // an image with fewer pixels is shown enlarged, pixel by pixel
 const SHOWN = 448;
 
-export function render(item) {
+/* `telling`: a set of words to mark in a text, in small letters. */
+export function render(item, telling = null) {
   if (item.image_url) return image(item);
   if (item.content !== null && typeof item.content === "object") return row(item.content);
-  return text(String(item.content ?? ""));
+  return text(String(item.content ?? ""), telling);
 }
 
 export function preload(items) {
@@ -24,12 +25,25 @@ export function scroll(box, { key, shiftKey }) {
   return true;
 }
 
-function text(content) {
+function text(content, telling) {
   const node = document.createElement("div");
   node.className = content.length < 160 ? "lb-text short" : "lb-text";
   node.dir = "auto";
-  node.textContent = content;
+  if (telling?.size) node.append(...marked(content, telling));
+  else node.textContent = content;
   return node;
+}
+
+/* The text in pieces, its telling words in <mark>; never as HTML. Words as the learner cuts them: two letters or more. */
+function marked(content, telling) {
+  const pieces = [];
+  let end = 0;
+  for (const { 0: word, index } of content.matchAll(/[\p{L}\p{M}\p{N}_]{2,}/gu)) {
+    if (!telling.has(word.toLowerCase())) continue;
+    pieces.push(content.slice(end, index), Object.assign(document.createElement("mark"), { className: "telling", textContent: word }));
+    end = index + word.length;
+  }
+  return [...pieces, content.slice(end)];
 }
 
 function image(item) {

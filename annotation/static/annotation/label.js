@@ -24,6 +24,7 @@ let away = null; // {item}: where I was, while an earlier answer of mine is open
 let ahead = [];
 let hold = AHEAD;
 let asked = false; // the answer on its way asks for the next items
+const telling = { round: -1, words: new Set(), on: true };
 let heavy = false; // those at hand are long texts
 let leaseUntil = "";
 let pollTimer = null;
@@ -54,7 +55,28 @@ function wanted(url) {
 
 function noteProgress(progress) {
   hold = progress.ahead ?? AHEAD;
+  if (setup.telling && (progress.batch?.round ?? 0) > telling.round) fetchTelling(progress.batch?.round ?? 0);
   showProgress(progress);
+}
+
+/* The words of the newest model, asked for once per round; for the items that come after, as what is being read stays as it is. */
+async function fetchTelling(round) {
+  const first = telling.round < 0;
+  telling.round = round;
+  try {
+    const response = await fetch(setup.telling, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
+    if (response.ok) telling.words = new Set((await response.json()).words.map((word) => word.toLowerCase()));
+    if (first && current) draw(current);
+  } catch { /* the next round */ }
+}
+
+/* Only where the strategy chose the item: what starts, measures or proves anything is read blind. */
+function draw(item) {
+  const words = item.purpose === "query" && telling.on ? telling.words : null;
+  $("item-content").replaceChildren(render(item, words));
+  $("telling").hidden = !(item.purpose === "query" && (telling.on ? $("item-content").querySelector("mark.telling") : telling.words.size));
+  $("telling-text").textContent = telling.on ? "Marked: words that the model finds telling." : "The words that the model finds telling are not marked.";
+  $("telling-switch").firstChild.data = telling.on ? "Hide them " : "Mark them ";
 }
 
 function saved() {
@@ -103,7 +125,7 @@ function show(item, before = null) {
   if (item && $("training-note")) $("training-note").hidden = item.training?.n !== 1; // read once
   $("empty").hidden = Boolean(item);
   if (!item) return refill();
-  $("item-content").replaceChildren(render(item));
+  draw(item);
   $("item-content").scrollTop = 0;
   zoom?.reset();
   $("purpose").textContent = setup.badges[item.purpose] ?? "Item";
@@ -253,6 +275,12 @@ function setFlag(on) {
 
 const deeds = {
   undo,
+  highlights() {
+    if (!setup.telling) return;
+    telling.on = !telling.on;
+    if (current) draw(current);
+    announce(telling.on ? "Telling words are marked." : "No words are marked.");
+  },
   suggested: () => Boolean(current?.suggestion),
   take() { if (current?.suggestion) answer(current.suggestion); },
   skip() {
@@ -301,7 +329,7 @@ const deeds = {
 };
 
 const mine = new Mine({ url: setup.urls.annotations, open: reopen, unsent: () => outbox.waiting, labeled: (value) => panel.spoken?.(value) ?? String(value) });
-for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["mine-open", "mine"], ["mine-close", "mine"], ["leave", "escape"], ["help-open", "help"]]) {
+for (const [id, deed] of [["undo", "undo"], ["skip", "skip"], ["flag", "flag"], ["comment-open", "comment"], ["mine-open", "mine"], ["mine-close", "mine"], ["leave", "escape"], ["help-open", "help"], ["telling-switch", "highlights"]]) {
   $(id).addEventListener("click", (event) => { if (event.detail) event.currentTarget.blur(); deeds[deed](); });
 }
 $("suggestion-take").addEventListener("click", (event) => { if (event.detail < 2) deeds.take(); }); // the second half of a double click is not meant for the next item
