@@ -1,7 +1,6 @@
 """The receivers of what goes against the direction of imports: answers wake the learner, exports ask for its predictions."""
 
 from annotation.models import Query
-from learning.actions import tell
 from learning.dispatch import wake_and_enqueue
 from learning.models import Run, Trial
 from learning.phases import Phase
@@ -25,6 +24,8 @@ def wake_waiting_trials(sender, queries: list[Query], **kwargs) -> None:
     waiting = [trial for trial in asked if rows.first(_IS_WAITING, trial, *_WAITING)]
     if not waiting:  # nearly always: this stands in everybody's way
         return
+    from learning.actions import tell  # late: the engine behind it is slow to import
+
     for trial in Trial.objects.filter(pk__in=waiting).select_related("run"):
         if must_wait(trial) is None:
             batch = f"batch {trial.round_number} is labelled" if trial.round_number else "the seed and test items are labelled"

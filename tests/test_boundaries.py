@@ -1,6 +1,7 @@
 """Imports go one way: learning -> annotation -> projects; the engine imports none of them, and no web framework."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,13 @@ def test_the_engine_imports_nothing_else_of_learning():
         if name.split(".")[0] == "learning" and name.split(".")[:2] != ["learning", "engine"] and name != "learning"
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_most_commands_do_without_the_engine():
+    """It takes longer to import than all the rest: `manage.py start` looks at its settings before that."""
+    code = "import django, sys; django.setup(); assert 'sklearn' not in sys.modules and 'learning.models' in sys.modules"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "alambic_site.settings"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
 
 
 def test_images_stand_alone():
