@@ -6,9 +6,9 @@ Facts as plain data, for the run's page and `GET /api/runs/<id>/live/`. What the
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
-from annotation.models import Purpose, Query
+from annotation.models import Annotation, Purpose, Query
 from learning.datasets import TRUE_SOURCES
 from learning.engine.metrics import wilson_interval
 from learning.forecast import forecast_of
@@ -59,6 +59,8 @@ def arms_of(trial: Trial, labels_of: dict[int, int]) -> dict[str, dict]:
         purpose__in=_ARMS, status=Query.Status.ANSWERED, prediction__isnull=False,
         item__verdicts__current=True, item__verdicts__source__in=TRUE_SOURCES,
     ).order_by("round_number")  # fmt: skip
+    # People agree with what they are shown; every fifth chosen item comes without it, so what is left is still a fair part.
+    rows = rows.exclude(Exists(Annotation.objects.filter(item=OuterRef("item"), current=True, suggestion__isnull=False)))
     hits: dict[str, dict[int, list[bool]]] = {arm: defaultdict(list) for arm in _ARMS}
     columns = ("purpose", "round_number", "prediction", "item__verdicts__value", "item__known")
     for purpose, number, prediction, verdict, imported in rows.values_list(*columns).iterator(chunk_size=5000):

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import TestCase
 
-from annotation.models import Query, Verdict
+from annotation.models import Annotation, Query, Verdict
 from annotation.queue import lease_next, submit
 from learning.jobs import advance
 from learning.live import arms_of, live_facts
@@ -80,6 +80,20 @@ def test_what_nobody_could_label_is_told_and_counts_as_neither_right_nor_wrong(m
     Verdict.objects.create(project=run.project, item=random[2].item, value=spam, source="people", current=False)
     found = arms_of(run.trials.get(), {1: 6})["random"]
     assert (found["answered"], found["right"], found["given_up"]) == (3, 2, 2)
+
+
+def test_answers_beside_a_suggestion_do_not_say_how_often_the_model_was_right(make_run, items, annotator):
+    run = make_run(1)
+    ham, spam = run.project.labels.values_list("pk", flat=True)
+    asked = ask(run, items[5:9], purpose="query", status="answered")
+    Query.objects.filter(pk__in=[query.pk for query in asked]).update(prediction=ham)
+    for query, said, suggested in zip(asked, (ham, ham, ham, spam), (ham, ham, None, None), strict=True):
+        Verdict.objects.create(project=run.project, item=query.item, value=said, source="people")
+        Annotation.objects.create(
+            project=run.project, item=query.item, user=annotator, query=query, value=said, suggestion=suggested, token=query.pk
+        )
+    found = arms_of(run.trials.get(), {1: 6})["query"]
+    assert (found["answered"], found["right"]) == (2, 1)
 
 
 def test_a_run_without_exploration_compares_nothing_and_says_why(project, client, manager):
