@@ -402,7 +402,7 @@ class Loop:
         telling = self._telling_words()
         with self._commit():
             record.save()
-            if telling:
+            if telling is not None:  # a model without word weights leaves none of an earlier one's
                 defaults = {"round_number": record.number, "words": telling}
                 TellingWords.objects.update_or_create(project=self.run.project, defaults=defaults)
             if reason:
@@ -424,10 +424,10 @@ class Loop:
         if self.configuration["oracle"] == "known":
             self._revealed[[position for position, _ in asks]] = True
 
-    def _telling_words(self) -> list[str]:
+    def _telling_words(self) -> list[str] | None:
         """Only in a project that marks them, as it says now: it may have changed its mind since the run started."""
         if self.model is None or not Project.objects.filter(pk=self.run.project_id, show_highlights=True).exists():
-            return []
+            return None
         return engine.telling_words(self.space.features[1], self.model)
 
     def _still_wanted(self, asks: list[tuple[int, Ask]]) -> list[tuple[int, Ask]]:

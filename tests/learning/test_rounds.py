@@ -152,3 +152,5 @@ def test_the_newest_models_telling_words_are_kept_where_the_project_marks_them(p
     kept = TellingWords.objects.get(project=project)
     assert kept.round_number == run.trials.get().round_number
     assert {"prize", "meeting"} & set(kept.words) and set(kept.words) <= {*WORDS[0], *WORDS[1], *NOISE, *map(str, range(200))}
+    finished(project, learner={"name": "k_nearest_neighbors"}, **settings)
+    assert TellingWords.objects.get(project=project).words == []  # of that model nothing can be said
