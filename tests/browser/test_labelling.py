@@ -84,6 +84,27 @@ def test_undo_goes_back_through_what_was_sent_and_the_new_answer_replaces_it(pag
     assert answers() == {first: "spam", second: "spam"}
 
 
+def test_what_is_undone_twice_comes_again_in_its_order_though_the_server_is_slow(page, queue, annotator, open_page):
+    open_page(page, annotator)
+    first = press_and_wait(page, "1")
+    saved(page)
+    waiting = []
+    page.route("**/annotations/", lambda route: waiting.append(route) if not waiting else route.continue_())
+    second = press_and_wait(page, "1")
+    while not waiting:
+        page.wait_for_timeout(10)
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+    assert key_of(page) == first
+    waiting[0].continue_()  # its reply says what is mine, and knows nothing of what was undone meanwhile
+    saved(page)
+    press_and_wait(page, "2")
+    assert key_of(page) == second
+    press_and_wait(page, "2")
+    saved(page)
+    assert answers() == {first: "spam", second: "spam"}
+
+
 def test_an_answer_of_an_earlier_visit_can_be_undone_after_a_reload(page, queue, annotator, open_page):
     open_page(page, annotator)
     first = press_and_wait(page, "1")

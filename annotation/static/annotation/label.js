@@ -31,6 +31,7 @@ let pollTimer = null;
 let fetching = false;
 const history = []; // {token, item, value, flagged, comment}: what undo goes back through
 const done = new Set(); // items answered here; the server may not know of all of them yet
+const returning = new Set(); // items whose answer was undone here, while the server has not heard of it
 const timer = new Timer();
 const zoom = $("zoom-tools") && new Zoom($("item-content"), $("zoom-tools"), (text) => announce(text));
 
@@ -55,7 +56,8 @@ function wanted(url) {
 
 function noteProgress(progress) {
   hold = progress.ahead ?? AHEAD;
-  if (setup.telling && (progress.batch?.round ?? 0) > telling.round) fetchTelling(progress.batch?.round ?? 0);
+  const round = progress.batch?.round ?? Math.max(telling.round, 0);
+  if (setup.telling && round !== telling.round) fetchTelling(round); // a new run counts from the start
   showProgress(progress);
 }
 
@@ -87,6 +89,7 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   post,
   onSent(entry, answer) {
     if (answer.progress) noteProgress(answer.progress);
+    if (entry.kind === "undo") returning.delete(entry.item);
     if (answer.outcome === "extra") announce(answer.message);
     if (answer.training) done.delete(entry.body.item); // the server knows of it, and a further try may ask it again
     if (answer.training) lesson.tell(entry.token, answer.training, entry.body.skipped ? "nothing" : `“${spokenValue(entry.body.value)}”`);
@@ -111,7 +114,9 @@ function announce(text, seen = "") {
 /* The server's list is the truth about what I hold; answers that it has not got yet are left out of it. */
 function take(items) {
   const here = current?.answered ? null : current?.item;
-  ahead = items.filter((item) => !done.has(item.item) && item.item !== here && item.item !== away?.item?.item);
+  const coming = ahead.filter((item) => returning.has(item.item)); // the server does not know yet that they are mine again
+  const listed = items.filter((item) => !done.has(item.item) && item.item !== here && item.item !== away?.item?.item);
+  ahead = [...coming, ...listed.filter((item) => !returning.has(item.item))];
   for (const item of items) if (Date.parse(item.lease_until) > (Date.parse(leaseUntil) || 0)) leaseUntil = item.lease_until;
   heavy = JSON.stringify(items).length > HEAVY;
   preload(ahead);
@@ -180,7 +185,8 @@ async function undoOne() {
   if (!last) return current?.training ? tell("In the training an answer stands.") : undoOnServer();
   done.delete(last.item.item);
   if (!outbox.cancel(last.token)) {
-    outbox.add({ kind: "undo", token: last.token, url: setup.urls.undo, body: { token: last.token, user: setup.user } });
+    returning.add(last.item.item);
+    outbox.add({ kind: "undo", token: last.token, item: last.item.item, url: setup.urls.undo, body: { token: last.token, user: setup.user } });
   }
   back(last.item, last);
 }
