@@ -38,7 +38,7 @@ function text(content, telling) {
 function marked(content, telling) {
   const pieces = [];
   let end = 0;
-  for (const { 0: word, index } of content.matchAll(/[\p{L}\p{M}\p{N}_]{2,}/gu)) {
+  for (const { 0: word, index } of content.matchAll(/[\p{L}\p{N}_]{2,}/gu)) {
     if (!telling.has(word.toLowerCase())) continue;
     pieces.push(content.slice(end, index), Object.assign(document.createElement("mark"), { className: "telling", textContent: word }));
     end = index + word.length;

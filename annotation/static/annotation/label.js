@@ -168,12 +168,16 @@ function answer(value, { skipped = false, reason = "" } = {}) {
   leave();
   show(next); // first the eye, then the wire
   outbox.add({ kind: "answer", token, url: setup.urls.annotations, body });
-  announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${spoken(next)}${next.suggestion ? `. The model would say ${next.suggestion}` : ""}` : "No more items right now."}`);
+  announce(`${skipped ? "Skipped" : `Labelled ${panel.spoken?.(value) ?? value}`}. ${next ? `Next: ${heard(next)}` : "No more items right now."}`);
 }
 
 function spoken(item) {
   if (item.image_url) return `image ${item.key}`;
   return typeof item.content === "string" ? item.content.slice(0, 300) : `row ${item.key}`;
+}
+
+function heard(item) {
+  return spoken(item) + (item.suggestion ? `. The model would say ${item.suggestion}` : "");
 }
 
 /* One after the other: a second press while the server is asked goes back one further, and not the same one twice. */
@@ -216,7 +220,7 @@ function back(item, before) {
   show(item, before);
   const what = before.skipped ? "the skip of" : `${panel.spoken?.(before.value) ?? before.value} for`;
   const words = spoken(item).replace(/\s+/g, " ");
-  announce(`Undone: ${what} ${spoken(item)}`, `Undone: ${what} “${words.length > 40 ? `${words.slice(0, 40)}…` : words}”`);
+  announce(`Undone: ${what} ${heard(item)}`, `Undone: ${what} “${words.length > 40 ? `${words.slice(0, 40)}…` : words}”`);
 }
 
 /* An earlier answer is on the screen: Esc goes back to where I was, an answer changes it and goes back too. */
@@ -319,7 +323,7 @@ const deeds = {
       const { item } = away;
       leave();
       show(item);
-      announce(item ? `Nothing was changed. Back at: ${spoken(item)}` : "Nothing was changed.");
+      announce(item ? `Nothing was changed. Back at: ${heard(item)}` : "Nothing was changed.");
     } else return false;
     return true;
   },
