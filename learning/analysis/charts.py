@@ -103,14 +103,20 @@ def curve_chart(
     ceiling: dict[str, Number] | None = None,
     target: float | None = None,
     bounds: tuple[Number, Number] = (0.0, 1.0),
+    whole_bands: bool = False,
     width: int = 640,
     height: int = 360,
 ) -> SafeString:
-    """Mean curves with their bands, each named at its end; the full-data model and the target as lines across."""
+    """Mean curves with their bands, each named at its end; the full-data model and the target as lines across.
+
+    Bands may be cut where they would make the means flat, unless they are wanted whole.
+    """
     shown = [curve for curve in curves if any(value is not None for value in curve.mean)]
     lines = {"all labels": (ceiling or {}).get("mean"), "target": target}
     lines = {name: value for name, value in lines.items() if value is not None}
     spread_of = _in_sight(shown)
+    if whole_bands:
+        spread_of = [*spread_of, *(v for curve in shown for v in (*curve.low, *curve.high) if v is not None)]
     xs = [x for curve in shown for x in curve.x]
     names = [short(curve.name) for curve in shown]
     right = width - _room([*names, *lines])

@@ -31,8 +31,12 @@ def quality(project: Project) -> dict[str, Any]:
 
     people: {user (id), answers, gold: {n, share, low, high}, seconds (median), agreement (with the others)}. None where a
     number is undefined. Kept in this process until an answer, a label or a gold value changes.
+
+    For agreement only as many answers of an item count as the project wants of one (at least two): a further person is asked
+    where people disagree, or where a model or a reviewer doubts, and who looks at such items more often finds too much or too
+    little agreement.
     """
-    return _figures(project.pk, project.task, _state(project))
+    return _figures(project.pk, project.task, max(2, project.annotators_per_item), _state(project))
 
 
 def _state(project: Project) -> tuple:
@@ -49,7 +53,7 @@ def _rows(project: Project | int):
 
 
 @lru_cache(maxsize=32)
-def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
+def _figures(project: int, task: str, per_item: int, state: tuple) -> dict[str, Any]:
     kind = _KINDS[task]
     wanted = ("item_id", "user_id", "value", "seconds", "gold")
     found = list(_rows(project).order_by("-pk").values_list(*wanted)[: kind.most_answers])[::-1]
@@ -66,11 +70,15 @@ def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
     timed = np.array([seconds is not None for *_, seconds, _ in found])
     seconds = np.array([row[3] for row in found if row[3] is not None], dtype=float)
     speed = crowd.speeds(people[timed], seconds, n_annotators=n)
+    given = np.bincount(people, minlength=n)
+    # From here on it is about agreement.
+    wanted = _first_of_each(items, np.array([row[4] for row in found]), per_item)
+    stored = [row[2] for row, keep in zip(found, wanted.tolist(), strict=True) if keep]
+    items, people, values = items[wanted], people[wanted], values[wanted]
     near = values if kind.of is None else crowd.codes_within(items, values)
     classes = int(near.max()) + 1 if kind.of else len(names)
     others = crowd.agreement_with_others(items, people, near, n_items=len(keys), n_annotators=n, n_classes=classes)
     pairs = crowd.pairwise_agreement(items, people, near, n_classes=classes)
-    given = np.bincount(people, minlength=n)
     together = [
         {"first": int(users[a]), "second": int(users[b]), "items": int(m), "percent": _number(p), "kappa": _number(k)}
         for a, b, m, p, k in zip(pairs.first, pairs.second, pairs.n_items, pairs.percent, pairs.kappa, strict=True)
@@ -79,7 +87,7 @@ def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
         alpha = _estimate(crowd.krippendorff_alpha(items, values, n_classes=classes))
         agreed = disagreement(items, values, [json.loads(key) for key in names]) | {"f1": None, "measure": ""}
     else:
-        answers = Answers(items, people, keys, [row[2] for row in found])
+        answers = Answers(items, people, keys, stored)
         agreed = _partial(kind, answers)
         alpha = agreed.pop("alpha")
         f1, others, scores = _f1(kind, answers, {item: json.loads(key) for item, key in known.items()}, n)
@@ -101,6 +109,17 @@ def _figures(project: int, task: str, state: tuple) -> dict[str, Any]:
             for i in range(n)
         ],
     } | agreed
+
+
+def _first_of_each(items: np.ndarray, gold: np.ndarray, most: int) -> np.ndarray:
+    """(m,): is the answer among the first `most` to its item, in the order in which they came? Those to gold all are."""
+    asked = np.flatnonzero(~gold)
+    order = np.argsort(items[asked], kind="stable")
+    by_item = items[asked][order]
+    begins = np.searchsorted(by_item, by_item)  # where each item's answers begin
+    first = gold.copy()
+    first[asked[order]] = np.arange(len(order)) - begins < most
+    return first
 
 
 def _partial(kind: "_Kind", answers: Answers) -> dict[str, Any]:

@@ -98,7 +98,9 @@ def chart(windows: list[dict[str, Any]]) -> SafeString | str:
     columns = [[row[part] for row in known] for part in ("alpha", "low", "high")]
     curve = charts.Curve("alpha", 1, [row["end"] for row in known], *columns)
     title = "Krippendorff's alpha over the answers"
-    return charts.curve_chart([curve], title=title, x_label="Answers", y_label="Alpha", bounds=(-1.0, 1.0), height=280)
+    return charts.curve_chart(
+        [curve], title=title, x_label="Answers", y_label="Alpha", bounds=(-1.0, 1.0), whole_bands=True, height=280
+    )
 
 
 def _sees_all(project: Project) -> bool:

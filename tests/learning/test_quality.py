@@ -60,6 +60,22 @@ def test_where_people_disagree(project, answered, manager, api):
     assert found["matrix"]["values"] == [ham, spam] and found["matrix"]["rows"] == [[5, 2], [2, 3]]
 
 
+def test_who_is_asked_because_others_disagree_does_not_count_as_agreement(project, answered, reviewer, manager, api):
+    """Of ten items two people differ on two: a third answer to those two, which agrees with one of them, changes nothing."""
+    before = api(manager).get(f"/api/projects/{project.pk}/quality/").json()
+    ham = project.labels.get(name="ham").pk
+    for item in project.items.order_by("pk")[:3:2]:
+        Annotation.objects.create(project=project, item=item, user=reviewer, value=ham, token=f"third{item.pk}")
+    found = api(manager).get(f"/api/projects/{project.pk}/quality/").json()
+    assert found["fleiss"]["items"] == 10 and found["fleiss"]["value"] == before["fleiss"]["value"] < 0.7
+    for name in ("percent", "alpha", "labels", "confusions", "pairs"):
+        assert found[name] == before[name], name
+    assert found["answers"] == before["answers"] + 2
+    project.annotators_per_item = 3
+    project.save()
+    assert api(manager).get(f"/api/projects/{project.pk}/quality/").json()["percent"] != before["percent"]  # then it was wanted
+
+
 def test_a_merge_of_labels_and_another_gold_value_are_seen_at_once(project, answered, colleague, manager, api):
     def read() -> dict:
         return api(manager).get(f"/api/projects/{project.pk}/quality/").json()
