@@ -56,7 +56,8 @@ def main() -> None:
 
 def measure(when: str, chosen: argparse.Namespace, project: int, tokens: list[str]) -> None:
     print(f"{when}: ", end="", flush=True)
-    annotators.report(chosen, annotators.drive(chosen, chosen.port, project, tokens))
+    heard, clients = annotators.drive(chosen, chosen.port, project, tokens)
+    annotators.report(chosen, heard, {"clients": clients})
 
 
 def team(server: Server, content: bytes, n: int) -> tuple[list[str], int]:
