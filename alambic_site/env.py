@@ -40,12 +40,16 @@ def env_list(name: str, default: str = "") -> list[str]:
 
 
 def database(var_dir: Path) -> dict:
-    """Django's settings of the database that DATABASE_URL names; SQLite below `var_dir` otherwise."""
+    """Django's settings of the database that DATABASE_URL names; SQLite below `var_dir` otherwise.
+
+    DATABASE_POOLER=1: a pooler hands one connection to many clients, transaction by transaction, so nothing may be kept on it.
+    """
     url = os.environ.get("DATABASE_URL", "").strip()
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": var_dir / "alambic.sqlite3", "CONN_MAX_AGE": 600}
     try:
-        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        pooled = env_bool("DATABASE_POOLER", False)
+        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True, disable_server_side_cursors=pooled)
     except ValueError as error:
         words = str(error).splitlines()[0].split(". ")[0]
         example = "postgres://user:password@host:5432/alambic"

@@ -19,6 +19,7 @@ from annotation.verdicts import ANSWERING_ROLES
 from projects.errors import Refused, WrongState
 from projects.item_search import STATES, find_items
 from projects.models import Item, Membership, Project, User
+from projects.numbers import whole
 
 MAX_ITEMS = 100_000  # in one request: its transaction lets nobody else write meanwhile
 MODES = {"share": "Share them out evenly", "all": "Everybody gets all of them"}
@@ -59,9 +60,9 @@ def chosen_items(
     numbers = {}
     for name in ("label", "dataset"):
         value = given.get(name)
-        if value not in (None, "") and (isinstance(value, bool) or not str(value).isascii() or not str(value).isdecimal()):
+        numbers[f"{name}_id"] = None if value in (None, "") else whole(value)
+        if numbers[f"{name}_id"] is None and value not in (None, ""):
             raise Refused("filter", f"The {name} must be an id.")
-        numbers[f"{name}_id"] = min(int(value), 2**62) if value not in (None, "") else None
     search = given.get("search") or ""
     if not isinstance(search, str):
         raise Refused("filter", "The search must be a text.")

@@ -21,7 +21,8 @@ from projects.task_types import InvalidValue, task_type
 
 State = Assignment.State
 LEASE = timedelta(minutes=20)
-_TRIES = 3  # for somebody who would go away with nothing although something was open
+_SPARE = 8  # candidates beyond those that are needed, because others are claiming too
+_TRIES = 6  # for somebody who would go away with nothing although something was open
 MAX_SECONDS = 4 * 60 * 60.0  # nobody looks at one item for longer: a clock that jumped
 
 
@@ -54,23 +55,56 @@ def lease_next(
         with turns.write(durable=False):
             lost = _renew(stale, user, now)
         mine = [a for a in mine if a.pk not in lost]
-    for _ in range(_TRIES):
-        need = count - len(mine)
-        if need <= 0 or (found := _open_candidates(user, project, need, now)) is None:
+    take = _take_locked if statements.locks_rows() else _take_first
+    for tries_left in reversed(range(_TRIES)):
+        if (need := count - len(mine)) <= 0:
             break
-        due = golds.due(user, project, len(mine), need) if found else []
-        with turns.write(durable=False):
-            gold = golds.lease(user, due, list(found.values())[-1].query(), now + LEASE, now) if due else []
-            claimed = _claim(user, found, need - len(gold), now)
-            if not claimed and not gold:  # others were faster: look again, now that this transaction has its turn
-                # Only who holds nothing may: two that claim in different orders would wait for each other (PostgreSQL).
-                claimed = _claim(user, _open_candidates(user, project, need, now) or {}, need, now)
+        claimed, gold, goes_on = take(user, project, len(mine), need, now, is_last=tries_left == 0)
         mine += claimed
         for offset, place in gold:
             mine.insert(offset, place)
-        if len(claimed) + len(gold) >= min(need, len(found)) > 0:
+        if not goes_on:
             break
     return mine
+
+
+_Taken = tuple[list[Assignment], list[tuple[int, Assignment]], bool]  # claimed; gold, each where it belongs; look again?
+
+
+def _take_first(user: User, project: Project, n_held: int, need: int, now: datetime, *, is_last: bool) -> _Taken:
+    """Look, then claim: of several who saw the same, each slot goes to the first. For SQLite: to lock would hold up everybody."""
+    found = _open_candidates(user, project, need, now)
+    if found is None:
+        return [], [], False
+    with turns.write(durable=False):
+        gold = _lease_gold(user, project, found, n_held, need, now)
+        claimed = _claim(user, found, need - len(gold), now)
+        if not claimed and not gold:  # others were faster: look again, now that this transaction has its turn
+            claimed = _claim(user, _open_candidates(user, project, need, now) or {}, need, now)
+    return claimed, gold, not len(claimed) + len(gold) >= min(need, len(found)) > 0
+
+
+def _take_locked(user: User, project: Project, n_held: int, need: int, now: datetime, *, is_last: bool) -> _Taken:
+    """Claim what nobody else is claiming or answering this moment, so that nobody claims in vain. For PostgreSQL.
+
+    Who would go away with nothing waits at last, for one item alone: nobody who holds some waits, so no two wait for each other.
+    """
+    with turns.write(durable=False):
+        if is_last and not n_held:
+            found = _candidates(user, project, 1, now, lock=statements.WAIT)
+        else:
+            found = _candidates(user, project, need, now, lock=statements.FREE)
+        gold = _lease_gold(user, project, found, n_held, need, now)
+        claimed = _claim(user, found, need - len(gold), now)
+    enough = len(claimed) + len(gold) == need
+    return claimed, gold, not enough and _open_candidates(user, project, need, now) is not None
+
+
+def _lease_gold(
+    user: User, project: Project, found: dict[int, statements.Candidate], n_held: int, need: int, now: datetime
+) -> list[tuple[int, Assignment]]:
+    due = golds.due(user, project, n_held, need) if found else []
+    return golds.lease(user, due, list(found.values())[-1].query(), now + LEASE, now) if due else []
 
 
 def _open_candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, statements.Candidate] | None:
@@ -78,12 +112,12 @@ def _open_candidates(user: User, project: Project, count: int, now: datetime) ->
 
     None: there is nothing. Empty: there was something, and others were faster.
     """
-    found = _candidates(user, project, count, now)
+    found = _candidates(user, project, count + _SPARE, now)
     if len(found) >= count:
         return found
-    opened = plain.open_more(project, user, lambda: len(_candidates(user, project, count, now)) >= count)
+    opened = plain.open_more(project, user, lambda: len(_candidates(user, project, count + _SPARE, now)) >= count)
     if opened != plain.Opened.NOTHING:
-        found = _candidates(user, project, count, now)
+        found = _candidates(user, project, count + _SPARE, now)
     return found if found or opened == plain.Opened.MORE else None
 
 
@@ -96,26 +130,36 @@ def _renew(held: list[Assignment], user: User, now: datetime) -> set[int]:
     return set() if n_renewed == len(held) else {a.pk for a in held} - set(mine.values_list("pk", flat=True))
 
 
-def _candidates(user: User, project: Project, count: int, now: datetime) -> dict[int, statements.Candidate]:
-    """The next queries that have room, by item; some more than `count`, because others are claiming too."""
+def _candidates(user: User, project: Project, count: int, now: datetime, *, lock: str = "") -> dict[int, statements.Candidate]:
+    """The next queries that have room, by item."""
     wanted: dict[int, statements.Candidate] = {}
-    for candidate in statements.candidates(user.pk, project.pk, now, count + 8):
+    for candidate in statements.candidates(user.pk, project.pk, now, count, lock=lock):
         wanted.setdefault(candidate.item_id, candidate)  # two runs may ask for the same item: one answer serves both
     return wanted
 
 
 def _claim(user: User, wanted: dict[int, statements.Candidate], count: int, now: datetime) -> list[Assignment]:
-    rows: dict[int, list[Assignment]] = {item: [] for item in wanted}
-    if in_use := [item for item, candidate in wanted.items() if candidate.n_places]:
-        for row in Assignment.objects.filter(item__in=in_use, slot__isnull=False):
-            rows[row.item_id].append(row)
+    """The first `count` of these that are still to be had."""
     claimed: list[Assignment] = []
-    for item, candidate in wanted.items():
-        if len(claimed) == count:
-            break
-        if assignment := _claim_one(user, candidate.query(), rows[item], now):
-            claimed.append(assignment)
+    remaining = list(wanted.values())
+    while remaining and len(claimed) < count:
+        chosen, remaining = remaining[: count - len(claimed)], remaining[count - len(claimed) :]
+        fresh = [(c.query(), user.pk, c.next_slot, State.LEASED) for c in chosen if c.next_slot is not None]
+        got = statements.insert_assignments(fresh, now + LEASE, now) if fresh else {}
+        new = {q.item_id: _leased(got[q.item_id], user, q, slot, now) for q, _, slot, _ in fresh if q.item_id in got}
+        taken = [c for c in chosen if c.next_slot is None]
+        rows: dict[int, list[Assignment]] = {c.item_id: [] for c in taken}
+        for row in Assignment.objects.filter(item__in=rows, slot__isnull=False) if rows else ():
+            rows[row.item_id].append(row)
+        for candidate in taken:
+            if assignment := _claim_one(user, candidate.query(), rows[candidate.item_id], now):
+                new[candidate.item_id] = assignment
+        claimed += [new[c.item_id] for c in chosen if c.item_id in new]
     return claimed
+
+
+def _leased(pk: int, user: User, query: Query, slot: int | None, now: datetime) -> Assignment:
+    return Assignment(pk=pk, item=query.item, query=query, user=user, slot=slot, state=State.LEASED, leased_until=now + LEASE)
 
 
 def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) -> Assignment | None:
@@ -128,11 +172,14 @@ def _claim_one(user: User, query: Query, rows: list[Assignment], now: datetime) 
         pk, slot = (expired[0].pk, expired[0].slot) if expired and _take_over(expired[0], user, query, now) else (None, None)
     if pk is None:
         return None  # somebody was faster
-    return Assignment(pk=pk, item=query.item, query=query, user=user, slot=slot, state=State.LEASED, leased_until=now + LEASE)
+    return _leased(pk, user, query, slot, now)
 
 
 def _take_over(expired: Assignment, user: User, query: Query, now: datetime) -> bool:
     held = Assignment.objects.filter(pk=expired.pk, user=expired.user_id, state=State.LEASED, leased_until=expired.leased_until)
+    # Whoever held it may be renewing all that they hold this moment: two that wait for each other's rows would never end.
+    if not held.select_for_update(skip_locked=True).values_list("pk", flat=True):
+        return False
     try:
         with transaction.atomic():
             return held.update(user=user, query=query, leased_until=now + LEASE) == 1

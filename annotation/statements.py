@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db import connection
 from django.db.models.expressions import RawSQL
@@ -48,8 +49,31 @@ def _run(sql: str, parameters: Sequence[Any]) -> Any:
     """The cursor after the statement; times are written as the ORM writes them, so that it finds them equal."""
     cursor = connection.cursor()
     adapt = connection.ops.adapt_datetimefield_value
-    cursor.execute(sql, [adapt(value) if isinstance(value, datetime) else value for value in parameters])
+    values = [adapt(value) if isinstance(value, datetime) else value for value in parameters]
+    cursor.execute(_prepared(sql, len(values)) if connection.vendor == "postgresql" else sql, values)
     return cursor
+
+
+# By connection to PostgreSQL: what it has been told to prepare, and by which name.
+_names: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+
+
+def _prepared(sql: str, n_parameters: int) -> str:
+    """The statement as PostgreSQL knows it on this connection: parsing and planning took it longer than running it.
+
+    Not where DISABLE_SERVER_SIDE_CURSORS says that a pooler hands the connection to others between two transactions.
+    """
+    if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        return sql
+    known = _names.setdefault(connection.connection, {})
+    if sql not in known:
+        name = f"alambic_{len(known)}"
+        first, *others = sql.split("%s")
+        numbered = first + "".join(f"${i}{part}" for i, part in enumerate(others, 1))
+        with connection.wrap_database_errors:
+            connection.connection.execute(f"PREPARE {name} AS {numbered}")
+        known[sql] = name
+    return f"EXECUTE {known[sql]}" + (f" ({', '.join(['%s'] * n_parameters)})" if n_parameters else "")
 
 
 def _rows(sql: str, *parameters: Any) -> list[tuple]:
@@ -82,7 +106,9 @@ def _assignment(row: Sequence) -> Assignment:
 _HELD = _sql(
     "SELECT {ASSIGNMENT}, {QUERY}, {ITEM} FROM {assignment} a JOIN {query} q ON q.id = a.query_id "
     "JOIN {item} i ON i.id = a.item_id WHERE a.user_id = %s AND a.state = 'leased' AND i.project_id = %s "
-    "AND (a.slot IS NULL OR EXISTS (SELECT 1 FROM {query} o WHERE o.item_id = a.item_id AND o.status = 'open')) "
+    # Not EXISTS: PostgreSQL would look through all open queries, for each call.
+    "AND (a.slot IS NULL OR (SELECT MAX(CASE WHEN o.status = 'open' THEN 1 ELSE 0 END) FROM {query} o "
+    "WHERE o.item_id = a.item_id) = 1) "
     "ORDER BY {ORDER}, a.id LIMIT %s"
 )
 
@@ -97,19 +123,22 @@ def held(user_id: int, project_id: int, count: int) -> list[Assignment]:
     return found
 
 
+# Everything that is asked of a query's item is a scalar: of EXISTS and NOT EXISTS PostgreSQL may make joins, and then it sorts
+# all open queries to find the first few. For the same reason the limit is part of the text. ">" and not "=": it guesses that a
+# third of the rows pass and not one in two hundred, for which it would compile machine code first (JIT), 50 to 1,000 ms long.
 _CANDIDATES = _sql(
-    "SELECT {QUERY}, {ITEM}, (SELECT COUNT(*) FROM {assignment} s WHERE s.item_id = q.item_id AND s.slot IS NOT NULL) "
+    "SELECT {QUERY}, {ITEM}, COALESCE((SELECT MAX(s.slot) + 1 FROM {assignment} s WHERE s.item_id = q.item_id), 0) "
     "FROM {query} q JOIN {item} i ON i.id = q.item_id WHERE q.project_id = %s AND q.status = 'open' "
-    "AND NOT EXISTS (SELECT 1 FROM {assignment} m WHERE m.item_id = q.item_id AND m.user_id = %s) "
-    "AND q.wanted > (SELECT COUNT(*) FROM {assignment} h WHERE h.item_id = q.item_id "
-    "AND (h.state = 'submitted' OR (h.state = 'leased' AND h.slot IS NOT NULL AND h.leased_until > %s))) "
+    # Taken slots; a place of mine counts as if it took them all.
+    "AND q.wanted > (SELECT COALESCE(SUM(CASE WHEN h.user_id = %s THEN 1000000 WHEN h.state = 'submitted' OR (h.state = 'leased' "
+    "AND h.slot IS NOT NULL AND h.leased_until > %s) THEN 1 ELSE 0 END), 0) FROM {assignment} h WHERE h.item_id = q.item_id) "
     # Asked once per statement, and not per row: who is paused, and whether anything is reserved here at all.
     "AND NOT EXISTS (SELECT 1 FROM {member} p WHERE p.project_id = %s AND p.user_id = %s AND p.paused_at IS NOT NULL) "
     "AND (NOT EXISTS (SELECT 1 FROM {reservation} e WHERE e.project_id = %s) "
-    # Nobody's, or mine too. An aggregate: of an EXISTS PostgreSQL makes a hash of all reservations there are, for each call.
+    # Nobody's, or mine too.
     "OR COALESCE((SELECT MAX(CASE WHEN r.user_id = %s THEN 1 ELSE 0 END) FROM {reservation} r "
     "WHERE r.item_id = q.item_id), 1) = 1) "
-    "ORDER BY {ORDER}, q.id LIMIT %s"
+    "ORDER BY {ORDER}, q.id LIMIT "
 )
 
 
@@ -124,9 +153,10 @@ class Candidate:
         return self.row[_QUERY.index("item_id")]
 
     @property
-    def n_places(self) -> int:
-        """How many slots of the item have rows; some of the leases may have run out."""
-        return self.row[-1]
+    def next_slot(self) -> int | None:
+        """One that nobody has; None where it must be found among lower ones, or taken from a lease that has run out."""
+        slot = self.row[-1]
+        return slot if slot < self.row[_QUERY.index("wanted")] else None
 
     def query(self) -> Query:
         query = Query.from_db(connection.alias, _QUERY, self.row[: len(_QUERY)])
@@ -134,27 +164,42 @@ class Candidate:
         return query
 
 
-def candidates(user_id: int, project_id: int, now: datetime, count: int) -> list[Candidate]:
-    """The next open queries with room for this person: none for who is paused, none that are reserved for others."""
+def candidates(user_id: int, project_id: int, now: datetime, count: int, *, lock: str = "") -> list[Candidate]:
+    """The next open queries with room for this person: none for who is paused, none that are reserved for others.
+
+    `lock` (PostgreSQL): FREE leaves out items whose row somebody else has locked, WAIT waits for them.
+    """
     who = (project_id, user_id)
-    return [Candidate(row) for row in _rows(_CANDIDATES, *who, now, *who, *who, count)]
+    return [Candidate(row) for row in _rows(f"{_CANDIDATES}{count:d}{lock}", *who, now, *who, *who)]
 
 
-_INSERT_ASSIGNMENT = _sql(
-    "INSERT INTO {assignment} (query_id, item_id, user_id, slot, state, leased_until, created_at) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id"
-)
+def locks_rows() -> bool:
+    """Does the database lock rows? SQLite has one writer."""
+    return connection.vendor == "postgresql"
+
+
+_PLACED = _sql("INSERT INTO {assignment} (query_id, item_id, user_id, slot, state, leased_until, created_at) VALUES ")
+
+
+def insert_assignments(rows: Sequence[tuple[Query, int, int | None, str]], until: datetime, now: datetime) -> dict[int, int]:
+    """Places at items, (query, user's id, slot, state) each, in one statement: their ids by item.
+
+    Left out is where the slot (or the person's place at the item) is taken.
+    """
+    sql = f"{_PLACED}{', '.join(['(%s, %s, %s, %s, %s, %s, %s)'] * len(rows))} ON CONFLICT DO NOTHING RETURNING item_id, id"
+    fields = [(query.pk, query.item_id, user, slot, str(state), until, now) for query, user, slot, state in rows]
+    return dict(_rows(sql, *(value for row in fields for value in row)))
 
 
 def insert_assignment(query: Query, user_id: int, slot: int | None, state: str, until: datetime, now: datetime) -> int | None:
-    """The claim of a slot in one statement: its id, or None where the slot (or the person's place at the item) is taken."""
-    row = _first(_INSERT_ASSIGNMENT, query.pk, query.item_id, user_id, slot, str(state), until, now)
-    return row[0] if row else None
+    """One place: its id, or None where it is taken."""
+    return insert_assignments([(query, user_id, slot, state)], until, now).get(query.item_id)
 
 
 # On PostgreSQL the item's row is the lock of everything that is said of it: without it two answers that come at once would each
 # see only themselves, and the item would never be settled. SQLite has one writer anyway.
-_LOCKED = " FOR NO KEY UPDATE OF i"
+WAIT = " FOR NO KEY UPDATE OF i"
+FREE = f"{WAIT} SKIP LOCKED"
 _ITEM_OF_PROJECT = _sql("SELECT {ITEM} FROM {item} i WHERE i.id = %s AND i.project_id = %s")
 _ITEM_OF_ASSIGNMENT = _sql(
     "SELECT {ITEM} FROM {item} i JOIN {assignment} a ON a.item_id = i.id WHERE a.id = %s AND i.project_id = %s"
@@ -164,7 +209,7 @@ _ITEM_OF_ASSIGNMENT = _sql(
 def lock_item(project_id: int, *, item: int | None = None, assignment: int | None = None) -> Item | None:
     """The item of this project, kept from other answers until the transaction ends."""
     sql, pk = (_ITEM_OF_PROJECT, item) if assignment is None else (_ITEM_OF_ASSIGNMENT, assignment)
-    row = _first(sql + (_LOCKED if connection.vendor == "postgresql" else ""), pk, project_id)
+    row = _first(sql + (WAIT if locks_rows() else ""), pk, project_id)
     return Item.from_db(connection.alias, _ITEM, row) if row else None
 
 

@@ -2,23 +2,27 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event, Timer
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotation import queue
+from annotation import queue, statements
 from annotation.models import Annotation, Assignment, Query, Verdict
 from annotation.queries import ask
 from annotation.verdicts import adjudicate
 from projects.consensus_rules import RULES
 from projects.models import Membership, Project, User
 from tests.annotation.asking import asked, items_of, running
+
+only_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer: nothing is locked by item")
 
 
 def at_once(n: int, deed) -> list:
@@ -53,6 +57,69 @@ def test_many_at_once_get_no_item_more_often_than_wanted(project, wanted):
     assert all(len(set(mine)) == len(mine) for mine in got)
     assert sum(times.values()) == Assignment.objects.count()
     assert len(times) >= 20  # nobody goes without because others were faster
+
+
+@contextmanager
+def being_answered(project: Project, item):
+    """Somebody else is writing about this item, in a transaction that ends with the block."""
+    locked, done = Event(), Event()
+
+    def hold(_):
+        with transaction.atomic():
+            statements.lock_item(project.pk, item=item.pk)
+            locked.set()
+            done.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(at_once, 1, hold)
+        assert locked.wait(10)
+        try:
+            yield done
+        finally:
+            done.set()
+            held.result()
+
+
+@only_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_an_item_that_somebody_else_is_answering(project):
+    first, second = items_of(project, 2)
+    ask(project, running(project), 1, asked([first, second]), wanted=2)
+    (user,) = people(project, 1)
+    with being_answered(project, first):
+        assert [a.item_id for a in queue.lease_next(user, project, 1)] == [second.pk]
+
+
+@only_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_would_go_away_with_nothing_waits_for_it(project):
+    (item,) = items_of(project, 1)
+    ask(project, running(project), 1, asked([item]), wanted=2)
+    (user,) = people(project, 1)
+    with being_answered(project, item) as done:
+        Timer(0.3, done.set).start()
+        assert [a.item_id for a in queue.lease_next(user, project, 3)] == [item.pk]
+
+
+@only_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_a_pooler_shares_keeps_no_prepared_statements(project):
+    ask(project, running(project), 1, asked(items_of(project, 2)), wanted=1)
+    (user,) = people(project, 1)
+
+    def answer(_) -> int:
+        queue.submit(user, project, item=queue.lease_next(user, project, 1)[0].item_id, value="ham", token=str(uuid4()))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pg_prepared_statements")
+            return cursor.fetchone()[0]
+
+    def answer_pooled(i: int) -> int:
+        connection.settings_dict = connection.settings_dict | {"DISABLE_SERVER_SIDE_CURSORS": True}  # this thread's alone
+        return answer(i)
+
+    assert at_once(1, answer)[0] > 0
+    assert at_once(1, answer_pooled) == [0]
+    assert Annotation.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -103,8 +170,6 @@ DEEDS = st.lists(
 def test_whatever_people_do_the_slots_hold_and_no_answer_is_lost(project, deeds, wanted):
     """After every deed: no item has more holders than answers are wanted, nobody has two current answers to one item, what was
     acknowledged is stored, and a query is answered only when its answers are there."""
-    from django.db import transaction
-
     with transaction.atomic():
         _play(project, deeds, wanted)
         transaction.set_rollback(True)
