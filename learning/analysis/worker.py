@@ -5,7 +5,7 @@ run's random state, and the learner goes on from the state that was committed wi
 """
 
 import time
-from concurrent.futures import Executor, wait
+from concurrent.futures import wait
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from learning import batches, engine, warm_states
 from learning.actions import log, tell
-from learning.analysis.room import Room
+from learning.analysis.room import Computer, Room
 from learning.analysis.settings import FULL_MODEL
 from learning.analysis.space import AnalysisSpace
 from learning.models import Event, Round, Run, Trial
@@ -40,12 +40,12 @@ class Yield(Exception):
 class Analyst:
     """One worker's turn at one trial, under the lease `token`. `gives_way` says whether others wait for this worker.
 
-    `computer`: a pool of one thread in which the arithmetic is done, at a priority of its own; None: where everything else is.
+    `computer`: where the arithmetic is done, at a priority of its own; None: where everything else is.
     `room`: its place on a machine where people label; None: it need not ask.
     """
 
     def __init__(
-        self, trial: Trial, token: str, gives_way=lambda: False, computer: Executor | None = None, room: Room | None = None
+        self, trial: Trial, token: str, gives_way=lambda: False, computer: Computer | None = None, room: Room | None = None
     ) -> None:
         self.trial, self.token, self.gives_way, self.computer, self.room = trial, token, gives_way, computer, room
         self.run: Run = trial.run

@@ -1,5 +1,7 @@
 """Analyses leave a core to people who label."""
 
+import os
+import sys
 from datetime import timedelta
 
 import pytest
@@ -7,7 +9,7 @@ from django.utils import timezone
 
 from annotation.models import Annotation
 from learning.analysis import worker
-from learning.analysis.room import AT_WORK, Room
+from learning.analysis.room import AT_WORK, Computer, Room
 from learning.models import Run, Trial
 from projects import leases
 from tests.learning.runs import fill
@@ -54,6 +56,23 @@ def test_where_nobody_labels_all_compute(data, manager, tmp_path):
     assert all(room.has_place() for room in rooms)
     answer(data, manager, ago=AT_WORK + timedelta(seconds=1))
     assert all(room.has_place() for room in rooms)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_while_people_label_only_idle_time_is_computed_with_and_afterwards_more(data, manager, tmp_path):
+    room = Room(1, tmp_path)
+    computer = Computer(room)
+
+    def priority() -> tuple[int, int]:
+        return computer.submit(lambda: (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))).result()
+
+    before = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    given = answer(data, manager)
+    assert room.has_place() and priority()[0] == os.SCHED_IDLE
+    Annotation.objects.filter(pk=given.pk).update(created_at=timezone.now() - AT_WORK)
+    assert room.has_place() and priority() == (os.SCHED_OTHER, min(19, before[1] + 10))
+    assert (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before  # this thread, which writes
+    computer.leave()
 
 
 def test_a_trial_that_finds_no_place_waits_says_so_and_goes_on_when_there_is_one(data, manager, tmp_path, monkeypatch):
