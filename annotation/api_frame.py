@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.views import APIView
 
 from alambic_site.api import Conflict
+from projects import numbers
 from projects.access import access_project
 from projects.errors import Refused, WrongState
 from projects.models import Project, Role
@@ -35,10 +36,8 @@ def whole(data: dict, field: str, default: int | None, low: int, high: int) -> i
     value = data.get(field, default)
     if value is None or value == "":
         return default
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isdecimal():
-        raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
-    number = int(value)
-    if not low <= number <= high:
+    number = None if isinstance(value, bool | float) else numbers.whole(str(value).strip())
+    if number is None or not low <= number <= high:
         raise ValidationError({field: [f"Must be a whole number from {low} to {high}."]})
     return number
 

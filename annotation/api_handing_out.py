@@ -17,6 +17,7 @@ from annotation.api_frame import ProjectView, attempt
 from annotation.models import Gold, Reservation
 from annotation.schemas import ERRORS
 from projects.models import Project, Role, User
+from projects.numbers import whole
 from projects.task_types import VALUE_HELP, task_type
 
 CHANGES = ERRORS | {409: OpenApiResponse(OpenApiTypes.OBJECT, description="Not in this state; the sentence says why.")}
@@ -136,7 +137,7 @@ def people_of(project: Project, named: list, field: str = "users") -> list[User]
     found = []
     for name in named:
         text = str(name).strip()
-        user = members.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+        user = members.get(whole(text))
         user = user or by_name.get(text.lower())
         if user is None or isinstance(name, bool | dict | list):
             raise ValidationError({field: [f"{text[:100]!r} is no member of this project."]})

@@ -13,6 +13,7 @@ from annotation import desk, handing_out
 from projects.access import project_page
 from projects.errors import Refused, WrongState
 from projects.models import Project, Role, User
+from projects.numbers import whole
 
 # Its mask is a new one every time.
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
@@ -70,8 +71,7 @@ def _act(request: HttpRequest, project: Project) -> str:
 
 
 def _person(project: Project, pk: str) -> User:
-    known = pk.isascii() and pk.isdecimal() and len(pk) < 19
-    member = project.memberships.select_related("user").filter(user=int(pk) if known else 0).first()
+    member = project.memberships.select_related("user").filter(user=whole(pk)).first()
     if member is None:
         raise Refused("user", "This person is no member of the project any more.")
     return member.user

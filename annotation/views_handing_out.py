@@ -13,6 +13,7 @@ from projects import project_actions
 from projects.access import project_page
 from projects.errors import Refused, WrongState
 from projects.models import Project, Role, User
+from projects.numbers import whole
 from projects.training_settings import training_of
 
 _SAMPLE = 200  # items whose data name the columns to choose from
@@ -79,15 +80,14 @@ def _chosen(project: Project, given: QueryDict):
 
 
 def _person(project: Project, given: QueryDict, name: str = "user") -> User:
-    pk = given.get(name, "")
-    member = project.memberships.filter(user=int(pk) if pk.isascii() and pk.isdecimal() and len(pk) < 19 else 0).first()
+    member = project.memberships.filter(user=whole(given.get(name, ""))).first()
     if member is None:
         raise Refused(name, "This person is no member of the project any more.")
     return member.user
 
 
 def _reserve(request: HttpRequest, project: Project, given: QueryDict) -> str:
-    chosen = [int(pk) for pk in given.getlist("users") if pk.isascii() and pk.isdecimal() and len(pk) < 19]
+    chosen = [pk for pk in map(whole, given.getlist("users")) if pk is not None]
     people = User.objects.filter(memberships__project=project, pk__in=chosen).order_by("username")
     return _sentence(handing_out.reserve(project, _chosen(project, given), list(people), given.get("mode", "share")))
 
@@ -160,10 +160,10 @@ def _qualify_all(request: HttpRequest, project: Project, given: QueryDict) -> st
 
 
 def _share_gold(request: HttpRequest, project: Project, given: QueryDict) -> str:
-    n = given.get("n_training", "")
-    if not (n.isascii() and n.isdecimal() and int(n[:9]) <= 1000 and len(n) < 9):
+    n = whole(given.get("n_training", ""))
+    if n is None or n > 1000:
         raise Refused("n_training", "How many gold items are for training? A whole number from 0 to 1,000.")
-    found = golds.share_out(project, int(n))
+    found = golds.share_out(project, n)
     return f"{found:,} gold item{' is' if found == 1 else 's are'} for training: shown to new people with the answer."
 
 

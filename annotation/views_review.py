@@ -13,6 +13,7 @@ from projects.access import project_page
 from projects.errors import Refused, WrongState
 from projects.item_search import describe
 from projects.models import Modality, Project, Role
+from projects.numbers import whole
 from projects.task_types import InvalidValue, task_type
 
 
@@ -23,7 +24,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     kind = request.GET.get("kind", "")
     if request.method == "POST":
         data = request.POST
-        item = project.items.filter(pk=_id(data.get("item", ""))).first()
+        item = project.items.filter(pk=whole(data.get("item", ""))).first()
         try:
             if item is None:
                 raise Refused("item", "There is no such item in this project any more.")
@@ -39,7 +40,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
     if kind not in review.KINDS:
         kind = next((name for name in review.KINDS if counts[name]), "disputed")
     items = review.waiting(project, kind)
-    after = _id(request.GET.get("after", ""))
+    after = whole(request.GET.get("after", "")) or 0
     item = items.filter(pk__gt=after).first() or items.first()
     more = bool(item) and bool(review.asked_more(project, [item]))
     context = {
@@ -66,10 +67,6 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
 def feedback(request: HttpRequest, project: Project) -> HttpResponse:
     context = {"project": project, "overruled": review.feedback(request.user, project)}
     return render(request, "annotation/review_feedback.html", context)
-
-
-def _id(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def _row(content: str) -> dict:

@@ -24,6 +24,7 @@ from learning.models import Round, Run
 from learning.serializers import NewRunSerializer, RoundRowSerializer, RunSerializer
 from projects.access import access_project
 from projects.models import Role
+from projects.numbers import whole
 
 # Errors of these fields belong to the request itself, all others to its configuration.
 _OWN_FIELDS = {"project", "kind", "name", "configuration"}
@@ -64,7 +65,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         runs = visible_runs(self.request.user).select_related("project", "created_by").defer("traceback")
         for name, field in (("project", "project_id"), ("status", "status")):
             if value := self.request.query_params.get(name):
-                if name == "project" and not value.isdigit():
+                if name == "project" and (value := whole(value)) is None:
                     raise serializers.ValidationError({"project": ["Must be the id of a project."]})
                 runs = runs.filter(**{field: value})
         return runs
@@ -234,10 +235,10 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     )
     @action(detail=False)
     def compare(self, request: Request) -> Response:
-        wanted = request.query_params.getlist("run")
-        if len(set(wanted)) < 2 or not all(value.isdigit() for value in wanted):
+        wanted = dict.fromkeys(map(whole, request.query_params.getlist("run")))
+        if len(wanted) < 2 or None in wanted:
             raise serializers.ValidationError({"run": ["Name at least two analyses: ?run=1&run=2"]})
-        runs = [access_run(request.user, int(value)) for value in dict.fromkeys(wanted)]
+        runs = [access_run(request.user, pk) for pk in wanted]
         if other := [run.pk for run in runs if run.kind != Run.Kind.ANALYSIS or not run.started_at]:
             raise serializers.ValidationError({"run": [f"No analysis that was started: {other}."]})
         return Response(_answer(compare, runs, request))
@@ -283,9 +284,9 @@ def _answer(function, what, request: Request) -> dict:
 
 def _whole(request: Request, name: str) -> int | None:
     value = request.query_params.get(name, "")
-    if value and not value.isdigit():
+    if value and (number := whole(value)) is None:
         raise serializers.ValidationError({name: [f"Must be a whole number; got {value!r}."]})
-    return int(value) if value else None
+    return number if value else None
 
 
 def _format(request: Request, allowed: set[str]) -> str:

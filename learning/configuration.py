@@ -16,6 +16,7 @@ from learning.datasets import run_items
 from learning.engine.errors import EngineError, SettingsError, UnknownName
 from learning.targets import Targets, targets_of
 from projects.models import Item, Project
+from projects.numbers import whole
 from projects.task_types import task_type
 
 MODES = {
@@ -266,8 +267,8 @@ def read_warm_up(given: Any, complete: dict, errors: dict, registry: engine.Regi
         return
     warm_up = dict(complete["warm_up"])
     count = given.get("labels_per_class", warm_up["labels_per_class"])
-    if isinstance(count, str) and count.isdigit():
-        count = int(count)
+    if isinstance(count, str):
+        count = count if (number := whole(count)) is None else number
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= 1000:
         errors["warm_up.labels_per_class"] = [f"Must be a whole number from 0 to 1000; got {count!r}."]
     else:
@@ -297,7 +298,7 @@ def _read_number(name: str, given: Any, complete: dict, errors: dict) -> None:
     if isinstance(given, str):
         with contextlib.suppress(ValueError):
             given = float(given) if kind is float else int(given)
-    if isinstance(given, bool) or not isinstance(given, int | float) or (kind is int and given != int(given)):
+    if isinstance(given, bool) or not isinstance(given, int | float) or (kind is int and given % 1 != 0):  # 1e999 is infinite
         errors[name] = [f"Must be {wanted}; got {given!r}."]
     elif not minimum <= given <= maximum:
         errors[name] = [f"Must be {wanted} from {minimum} to {maximum}; got {given}."]

@@ -3,7 +3,6 @@
 import logging
 import os
 import traceback
-from concurrent.futures import Executor, ThreadPoolExecutor
 
 from django.db import transaction
 
@@ -11,7 +10,7 @@ from learning import suspicious
 from learning.actions import fail_run
 from learning.analysis.measure import measure as measured
 from learning.analysis.measure import plan_key
-from learning.analysis.room import Room
+from learning.analysis.room import Computer, Room
 from learning.analysis.worker import Analyst, Yield, fail_trial
 from learning.configuration import EngineError
 from learning.dispatch import wake_and_enqueue, work_waits
@@ -56,15 +55,15 @@ def analyse(trial_id: int) -> None:
     that label.
     """
     room = Room()
-    computer = ThreadPoolExecutor(1, initializer=os.nice, initargs=(10,))  # on Linux, niceness is a thread's
+    computer = Computer(room)
     try:
         analyse_here(trial_id, gives_way=work_waits, computer=computer, room=room)
     finally:
-        computer.shutdown(wait=False, cancel_futures=True)  # a worker that is asked to stop does not wait for the round
+        computer.leave()
         room.leave()
 
 
-def analyse_here(trial_id: int, gives_way=lambda: False, computer: Executor | None = None, room: Room | None = None) -> None:
+def analyse_here(trial_id: int, gives_way=lambda: False, computer: Computer | None = None, room: Room | None = None) -> None:
     """Bring a trial of an analysis to its end, as far as the run's state lets it. As safe to call as `advance`."""
     trial = Trial.objects.select_related("run__project").filter(pk=trial_id).first()
     if trial is None or not Run.Status(trial.run.status).is_active or (token := leases.claim(trial)) is None:

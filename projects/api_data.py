@@ -24,6 +24,7 @@ from projects.importing import ImportRefused, begin, preview, receive
 from projects.importing.receive import discard
 from projects.item_search import ItemLine, describe, find_items, story
 from projects.models import Dataset, Item, Modality, Project, Role, User
+from projects.numbers import whole
 from projects.pictures import picture_response
 from projects.serializers import DatasetSerializer, FullItemSerializer, ItemSerializer, NewDatasetSerializer
 
@@ -102,17 +103,17 @@ class ItemViewSet(viewsets.GenericViewSet):
         for pk, name in labels:  # a label that is called "7" is meant before the one with the id 7
             if name == value:
                 return pk
-        if value.isdecimal() and int(value) in dict(labels):
-            return int(value)
+        if (pk := whole(value)) in dict(labels):
+            return pk
         raise serializers.ValidationError({"label": [f"There is no label {value!r} in this project."]})
 
     def _dataset(self, project: Project) -> int | None:
         value = self.request.query_params.get("dataset", "")
         if not value:
             return None
-        if not value.isdecimal() or len(value) > 18 or not project.datasets.filter(pk=int(value)).exists():
+        if not project.datasets.filter(pk=(pk := whole(value))).exists():
             raise serializers.ValidationError({"dataset": [f"There is no data set {value!r} in this project."]})
-        return int(value)
+        return pk
 
     @extend_schema(
         operation_id="projects_items_retrieve",

@@ -6,6 +6,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 from projects import exporting
 from projects.models import Project
+from projects.numbers import whole
 
 
 def export_response(
@@ -25,8 +26,7 @@ def export_response(
 
 
 def _run(project: Project, run_id: str) -> Model:
-    is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 19
-    run = project.runs.filter(pk=int(run_id)).first() if is_number else None
+    run = project.runs.filter(pk=whole(run_id)).first()
     if run is None:
         raise ValidationError({"run": [f"There is no run {run_id!r} in this project."]})
     if run.kind != "development":

@@ -24,6 +24,7 @@ from learning.declared_form import SEED_CHOICES, LearningForm, field_of, is_batc
 from learning.engine.parameters import Parameter
 from learning.metric_names import metric_label
 from projects.models import Project
+from projects.numbers import whole
 
 REGISTRIES = {"strategies": engine.strategies, "learners": engine.learners, "features": engine.features}
 MOST_ROWS = 12  # of one strategy with different settings
@@ -71,7 +72,7 @@ class AnalysisForm(LearningForm):
         if not self.is_bound:
             return self.start_from.get("datasets", [])
         given = self.data.getlist("datasets") if hasattr(self.data, "getlist") else self.data.get("datasets", [])
-        return [int(pk) for pk in given if str(pk).isascii() and str(pk).isdigit()]
+        return [pk for pk in map(whole, given) if pk is not None]
 
     def entries(self, section: str) -> list[type]:
         """What this section offers for these items."""

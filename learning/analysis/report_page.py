@@ -14,6 +14,7 @@ from learning.analysis.report import analysis_report, statistics
 from learning.analysis.settings import Cell, cells
 from learning.metric_names import metric_label
 from learning.models import Run
+from projects.numbers import whole
 
 VERDICTS = {"better": "better", "worse": "worse", "none": "no difference found"}
 STEPS = ("training", "predicting", "selecting")
@@ -294,10 +295,10 @@ def develop_url(run: Run, facet: dict[str, str], batch_size: int, strategy: str)
 
 def cell_of(run: Run, text: str) -> Cell | None:
     """What `develop_url` wrote; None where this run has no such cell."""
-    parts = text.split("-")
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
+    parts = [whole(part) for part in text.split("-")]
+    if len(parts) != 4 or None in parts:
         return None
-    place, batch_size, learner, features = map(int, parts)
+    place, batch_size, learner, features = parts
     labels = run.configuration["strategy_labels"]
     if place >= len(labels):
         return None

@@ -210,7 +210,7 @@ def _batch_sizes(given: Any, errors: dict) -> list[int]:
 
 
 def _metrics(given: Any, errors: dict) -> list[str]:
-    if not isinstance(given, list) or not given or any(name not in engine.METRICS for name in given):
+    if not isinstance(given, list) or not given or any(name not in list(engine.METRICS) for name in given):
         errors["metrics"] = [f"Must be a list of some of {', '.join(engine.METRICS)}; got {given!r}."]
         return []
     return [name for name in engine.METRICS if name in given]

@@ -10,6 +10,7 @@ from learning.engine.errors import SettingsError
 from learning.engine.parameters import Parameter
 from learning.models import ModelFile, Run
 from projects.models import Project
+from projects.numbers import whole
 
 AUDITS = {
     "targeted": "Among what the model is sure of: fewer checks, for fewer labels.",
@@ -109,9 +110,7 @@ def spent_on(source: Run) -> float:
 
 
 def _source(project: Project, given: Any) -> Run:
-    if isinstance(given, str) and given.isdigit():
-        given = int(given)
-    kept = ModelFile.objects.filter(trial__run__project=project, trial__run=given if isinstance(given, int) else None)
+    kept = ModelFile.objects.filter(trial__run__project=project, trial__run=whole(given))
     found = kept.select_related("trial__run").first()
     if found is None:
         models = ModelFile.objects.filter(trial__run__project=project).order_by("-pk").values_list("trial__run", flat=True)

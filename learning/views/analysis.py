@@ -21,6 +21,7 @@ from learning.models import Run, Trial
 from learning.state import version
 from learning.views.controls import offered
 from projects.models import Role
+from projects.numbers import whole
 
 PANELS = ("status", "actions", "facts", "notices", "failures", "curves", "log")
 # The estimate is made by the form's own code; a page without it still opens.
@@ -187,7 +188,7 @@ def retry(request: HttpRequest, run_id: int, trial_id: int) -> HttpResponse:
 @login_required
 def compare(request: HttpRequest) -> HttpResponse:
     """`?run=1&run=2`: several analyses as data sets of one comparison; without runs, the choice among mine."""
-    wanted = [int(value) for value in dict.fromkeys(request.GET.getlist("run")) if value.isascii() and value.isdigit()]
+    wanted = [pk for pk in map(whole, dict.fromkeys(request.GET.getlist("run"))) if pk is not None]
     runs = [access_run(request.user, pk) for pk in wanted]
     if any(run.kind != Run.Kind.ANALYSIS or not run.started_at for run in runs):
         raise Http404("No such analysis.")

@@ -24,6 +24,7 @@ from learning.views.controls import ACTIONS, actions_of, offered
 from learning.views.live import panel
 from projects.access import project_page
 from projects.models import Project, Role
+from projects.numbers import whole
 
 _OVER = [Run.Status.FINISHED, Run.Status.STOPPED]
 # What moves first, then what needs somebody, then what was not begun.
@@ -99,8 +100,7 @@ def state(request: HttpRequest, run_id: int) -> HttpResponse:
     mark = version(facts)
     if request.GET.get("version") == mark:
         return HttpResponse(status=204)
-    since = request.GET.get("since", "")
-    context, panels, seen = _context(request, run, facts), PANELS, int(since) if since.isdigit() else 0
+    context, panels, seen = _context(request, run, facts), PANELS, whole(request.GET.get("since", "")) or 0
     if facts["round"] > seen:  # what reads all labels is read again for a new round, not for every answer
         context, panels = context | panel(run), (*PANELS, "live")
     return JsonResponse(

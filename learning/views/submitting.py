@@ -8,14 +8,15 @@ from learning.actions import create_run, delete_draft, start_run
 from learning.declared_form import LearningForm
 from learning.models import Run
 from projects.models import Project
+from projects.numbers import whole
 
 
 def named_run(request: HttpRequest, project: Project, parameter: str, *kinds: Run.Kind) -> Run | None:
     """The run of this project that `?parameter=<id>` names; None where it names none. Raises Http404 for an unknown one."""
-    wanted = request.GET.get(parameter, "")
-    if not (wanted.isascii() and wanted.isdigit()):
+    wanted = whole(request.GET.get(parameter, ""))
+    if wanted is None:
         return None
-    return get_object_or_404(Run, pk=int(wanted), project=project, kind__in=kinds)
+    return get_object_or_404(Run, pk=wanted, project=project, kind__in=kinds)
 
 
 @transaction.atomic

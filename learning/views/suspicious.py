@@ -10,6 +10,7 @@ from learning import suspicious
 from projects.access import project_page
 from projects.errors import Refused, WrongState
 from projects.models import Project, Role, User
+from projects.numbers import whole
 
 PER_PAGE = 25
 
@@ -21,8 +22,8 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
             messages.success(request, _do(request.user, project, request.POST))
         except (Refused, WrongState) as error:
             messages.error(request, str(error))
-        number = _number(request.POST.get("page", ""))
-        return redirect(reverse("suspicious", args=[project.pk]) + (f"?page={number}" if number > 1 else ""))
+        number = whole(request.POST.get("page", ""))
+        return redirect(reverse("suspicious", args=[project.pk]) + (f"?page={number}" if (number or 0) > 1 else ""))
     search = suspicious.search_of(project)
     shown = Paginator(suspicious.waiting(project), PER_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -44,8 +45,8 @@ def _do(user: User, project: Project, data) -> str:
         suspicious.start(project, user)
         return "Looking for suspicious labels. The page shows them when that is done."
     if action == "ask_first":
-        return suspicious.ask_again_first(project, _number(data.get("n", "")))
-    item = project.items.filter(pk=_number(data.get("item", ""))).first()
+        return suspicious.ask_again_first(project, whole(data.get("n", "")) or 0)
+    item = project.items.filter(pk=whole(data.get("item", ""))).first()
     if item is None:
         raise Refused("item", "There is no such item in this project any more.")
     if action == "ask":
@@ -53,7 +54,3 @@ def _do(user: User, project: Project, data) -> str:
     if action == "right":
         return suspicious.call_right(user, project, item)
     raise Refused("action", "There is no such action; there are: look, ask, ask_first, right.")
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0

@@ -14,6 +14,7 @@ from projects.access import project_page
 from projects.errors import WrongState
 from projects.forms import InvitationForm, JoinForm
 from projects.models import Project, Role
+from projects.numbers import whole
 
 
 @never_cache
@@ -21,9 +22,8 @@ from projects.models import Project, Role
 def manage(request: HttpRequest, project: Project) -> HttpResponse:
     """The list; a new link is shown in the answer itself, once, and never in a message, a session or a log."""
     if request.POST.get("action") == "revoke":
-        pk = request.POST.get("invitation", "")
-        known = pk.isascii() and pk.isdecimal() and len(pk) < 19
-        if known and invitations.revoke(project, int(pk)):
+        pk = whole(request.POST.get("invitation", ""))
+        if pk is not None and invitations.revoke(project, pk):
             messages.success(request, "The link lets nobody in any more.")
         else:
             messages.error(request, "This invitation is not there, or was revoked before.")

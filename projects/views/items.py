@@ -14,6 +14,7 @@ from projects.export_response import export_response
 from projects.item_search import STATES, describe, find_items, row_of, story
 from projects.marks import marked
 from projects.models import Modality, Project, Role
+from projects.numbers import whole
 from projects.pictures import picture_response
 from projects.task_types import task_type
 
@@ -25,11 +26,6 @@ _FORMATS = [
 ]
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
-    value = request.GET.get(name, "")
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
-
-
 @require_GET
 @project_page()
 def items(request: HttpRequest, project: Project) -> HttpResponse:
@@ -37,12 +33,12 @@ def items(request: HttpRequest, project: Project) -> HttpResponse:
     state = request.GET.get("state", "")
     chosen = {
         "state": state if state in STATES else "",
-        "label_id": _number(request, "label"),
-        "dataset_id": _number(request, "dataset"),
+        "label_id": whole(request.GET.get("label", "")),
+        "dataset_id": whole(request.GET.get("dataset", "")),
         "search": request.GET.get("search", "").strip()[:200],
     }
     found = find_items(project, **chosen)
-    after, before = _number(request, "after"), _number(request, "before")
+    after, before = whole(request.GET.get("after", "")), whole(request.GET.get("before", ""))
     if before is not None:
         page = list(found.filter(pk__lt=before).order_by("-pk")[: PER_PAGE + 1])
         more_before, more_after = len(page) > PER_PAGE, True
@@ -120,7 +116,7 @@ def export(request: HttpRequest, project: Project) -> HttpResponseBase:
         "run_columns": exporting.RUN_COLUMNS.items(),
         "n_items": project.items.count(),
         "chosen_format": format if format in exporting.FORMATS else "csv",
-        "chosen_run": _number(request, "run"),
+        "chosen_run": whole(request.GET.get("run", "")),
         "spreadsheet_safe": bool(request.GET.get("spreadsheet_safe")),
     }
     return render(request, "projects/export.html", context, status=status)

@@ -8,6 +8,7 @@ from projects import labels as rules
 from projects.access import project_page
 from projects.errors import WrongState
 from projects.models import Label, Project, Role
+from projects.numbers import whole
 from projects.project_actions import move_label
 from projects.summaries import label_counts
 
@@ -78,4 +79,4 @@ def _do(project: Project, action: str, given) -> str:
 
 
 def _label(project: Project, pk: str) -> Label:
-    return get_object_or_404(project.labels.select_related("project"), pk=pk if pk.isdecimal() and len(pk) < 19 else 0)
+    return get_object_or_404(project.labels.select_related("project"), pk=whole(pk))

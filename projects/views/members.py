@@ -9,6 +9,7 @@ from projects import project_actions
 from projects.access import project_page
 from projects.forms import MemberForm, RoleForm
 from projects.models import Project, Role, User
+from projects.numbers import whole
 
 
 @project_page()
@@ -57,8 +58,7 @@ def _change(request: HttpRequest, project: Project) -> HttpResponse:
             else:
                 messages.error(request, "That role could not be given: reload the page and try again.")
         elif action == "remove":
-            pk = request.POST.get("membership", "")
-            membership = get_object_or_404(project.memberships, pk=pk if pk.isdecimal() else 0)
+            membership = get_object_or_404(project.memberships, pk=whole(request.POST.get("membership", "")))
             project_actions.remove_member(membership)
             messages.success(request, f"{membership.user} is no longer a member. What they labelled stays.")
             if membership.user == request.user and not request.user.is_superuser:

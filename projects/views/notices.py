@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from projects import notices, webhook_settings, webhooks
 from projects.access import project_page
 from projects.models import Project, Role
+from projects.numbers import whole
 
 _LOG = 50
 
@@ -56,8 +57,7 @@ def _add(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _change(project: Project, action: str, given) -> str:
-    pk = given.get("pk", "")
-    pk = int(pk) if pk.isascii() and pk.isdecimal() and len(pk) < 19 else 0
+    pk = whole(given.get("pk", ""))
     if action == "again":
         notices.send_again(get_object_or_404(project.deliveries, pk=pk))
         return "It is sent again."
