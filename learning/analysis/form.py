@@ -62,7 +62,7 @@ class AnalysisForm(LearningForm):
             self._add_section(section)
         self._add_numbers()
         self._add_choices()
-        self._add_warm_up("Another strategy asks until every class has this many labels; 0: none.")
+        self._add_warm_up("Another strategy asks until every class has this many labels, or all that it has; 0: none.")
         self._describe()
 
     # --- Fields out of declarations

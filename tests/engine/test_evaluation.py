@@ -244,6 +244,15 @@ def test_while_no_trial_is_over_the_number_of_labels_says_so():
     assert only(world(TWO), n_labels=120)["complete"] and only(world(TWO), n_labels=121)["complete"]
 
 
+def test_folds_whose_pools_differ_by_an_item_are_all_finished_also_at_batch_size_one():
+    curves = []
+    for fold, most in enumerate((29, 30, 30)):
+        labels = np.arange(10.0, most + 1)
+        for name, speed in TWO.items():
+            curves.append(curve(name, 0.5 + speed * labels / 100, labels=labels, fold=fold, batch_size=1))
+    assert only(curves)["n_splits"] == 3
+
+
 def test_curves_of_one_round_say_nothing():
     cell = only([replace(one, labels=LABELS[:1], scores={"accuracy": np.array([0.5])}, seconds={}) for one in world(TWO)])
     assert row(cell, "margin")["area"]["mean"] is None and row(cell, "margin")["difference"]["verdict"] == "none"

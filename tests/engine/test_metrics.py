@@ -63,6 +63,25 @@ def test_the_bootstrap_interval_covers_as_promised():
     assert covered >= 87
 
 
+def test_a_few_dozen_answers_are_not_sure_of_a_rare_class():
+    """Of 100 items one in eleven is of the rare class: the plain bootstrap's 95 % interval held the truth in 66 of 100 tests."""
+    share = np.array([[0.9, 0.1], [0.1, 0.9]]) * np.array([[10], [1]]) / 11
+    covered = 0
+    for seed in range(200):
+        drawn = np.random.default_rng(seed).multinomial(100, share.ravel())
+        y, predicted = np.divmod(np.repeat(np.arange(4), drawn), 2)
+        interval = evaluate(y, np.eye(2)[predicted], 2)[0]["balanced_accuracy"]
+        covered += interval["low"] <= 0.9 <= interval["high"]
+    assert covered >= 185
+
+
+@pytest.mark.parametrize("n", [10, 30_000])
+def test_without_a_mistake_the_low_end_leaves_room_for_one(n):
+    found, _ = evaluate(np.arange(n) % 2, np.eye(2)[np.arange(n) % 2], 2)
+    for name in ("balanced_accuracy", "f1_macro", "mcc"):
+        assert found[name]["high"] == 1 and 1 - 8 / n < found[name]["low"] < 1 - 2 / n, found[name]
+
+
 TRUE_F1 = evaluate(*example(200_000, 3), 3)[0]["f1_macro"]["value"]
 
 

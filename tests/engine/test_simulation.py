@@ -62,4 +62,31 @@ def test_a_start_of_one_class_goes_on_at_random_until_a_second_is_seen(easy):
         X, y, np.arange(600), np.arange(600, 900), learner=LEARNER, strategy={"name": "margin"}, batch_size=5, seed_size=2,
         max_labels=150, seed=3,
     )  # fmt: skip
-    assert history[0]["metrics"] == {} and history[-1]["metrics"]["accuracy"]["value"] > 0.9
+    assert history[0]["counts"].tolist() == [2, 0] and history[-1]["metrics"]["accuracy"]["value"] > 0.9
+
+
+def test_what_one_class_alone_is_worth_is_measured_so_that_every_curve_begins_at_the_seed(easy):
+    X, _ = easy
+    y = (np.arange(900) % 30 == 0).astype(int)
+    first = simulate(
+        X, y, np.arange(600), np.arange(600, 900), learner=LEARNER, strategy={"name": "margin"}, batch_size=5, seed_size=2,
+        max_labels=10, seed=3,
+    )[0]["metrics"]  # fmt: skip
+    assert first["accuracy"]["value"] == pytest.approx(290 / 300)
+    assert first["balanced_accuracy"]["value"] == first["roc_auc"]["value"] == 0.5
+    # Two labels of the class, each class counted once more: 3/4 and 1/4.
+    assert first["log_loss"]["value"] == pytest.approx(-(290 * np.log(3 / 4) + 10 * np.log(1 / 4)) / 300)
+
+
+def test_a_warm_up_waits_for_no_more_of_a_class_than_the_pool_has(easy):
+    X, y = easy
+    rare = np.flatnonzero(y == 2)
+    pool = np.setdiff1d(np.arange(600), rare[1:])
+    # The only item of the rare class is in the seed: nothing is left to wait for.
+    changed = {"learner": LEARNER, "batch_size": 5, "seed_size": 30, "max_labels": 60, "how_seeded": "stratified", "seed": 1}
+    warm_up = {"strategy": {"name": "random"}, "labels_per_class": 3}
+    test = np.arange(600, 900)
+    warmed = simulate(X, y, pool, test, strategy={"name": "margin"}, warm_up=warm_up, **changed)
+    margin = simulate(X, y, pool, test, strategy={"name": "margin"}, **changed)
+    assert warmed[0]["counts"][2] == 1 and warmed[0]["counts"].max() > 3
+    assert [r["asked"].tolist() for r in warmed] == [r["asked"].tolist() for r in margin]

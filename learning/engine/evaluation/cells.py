@@ -142,7 +142,7 @@ def _finished(curves: dict, tracks: dict, batch_size: int, names: list[str], n_l
 
     Curves do not say when a trial is over, but all trials of a split end at the same number of labels, and pools of different
     splits differ by an item or so: a curve is complete where no other of its split goes further, and neither `n_labels` nor any
-    curve of another split is further by a batch or more. It needs its score at the end.
+    curve of another split is further by a batch or more (by two labels, where a batch is one). It needs its score at the end.
     """
     furthest: dict[Split, float] = {}
     for (_, split), curve in curves.items():
@@ -150,7 +150,7 @@ def _finished(curves: dict, tracks: dict, batch_size: int, names: list[str], n_l
     end = max(*furthest.values(), n_labels or 0.0)
     finished: dict[str, list[Split]] = {name: [] for name in names}
     for (name, split), track in sorted(tracks.items(), key=lambda item: item[0]):
-        if track.labels[-1] == furthest[split] and furthest[split] > end - max(1, batch_size):
+        if track.labels[-1] == furthest[split] and furthest[split] > end - max(2, batch_size):
             finished[name].append(split)
     return finished
 
