@@ -132,6 +132,14 @@ def test_the_intervals_hold_the_truth_about_as_often_as_they_say():
     assert all(180 <= count <= 198 for count in held.values()), held
 
 
+def test_without_a_mistake_the_intervals_leave_room_for_one():
+    Y = np.arange(120).reshape(40, 3) % 4 == 0
+    found, _ = multilabel.evaluate(Y, np.where(Y, 0.9, 0.1))
+    for name in ("f1_micro", "f1_macro", "label_ranking_average_precision"):
+        assert found[name]["high"] == 1 and 0.8 < found[name]["low"] < 0.98, found[name]
+    assert found["hamming_loss"]["low"] == 0 and 0.01 < found["hamming_loss"]["high"] < 0.1
+
+
 def test_the_ranking_of_one_item_by_hand():
     Y = np.array([[1, 0, 1, 0]], dtype=bool)
     # The first right label is second (one right among two), the other is third (two right among three).

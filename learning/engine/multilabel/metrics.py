@@ -37,7 +37,8 @@ def evaluate(
 
     Y (n, L) boolean, proba (n, L); a label is predicted from 0.5 on. The values are those of scikit-learn (F1 of a label that is
     neither there nor predicted is 0). Intervals: Wilson's for the share of items that are all right, else percentiles of 200
-    bootstrap draws of the items (Efron 1979) with a fixed seed, widened to hold the value; None without `intervals`. Raises
+    bootstrap draws of the items (Efron 1979) with a fixed seed, whose worse end is that with one item more that misses a label,
+    widened to hold the value; None without `intervals`. Raises
     EngineError without items.
     """
     Y, proba = np.asarray(Y, dtype=bool), np.asarray(proba, dtype=np.float64)
@@ -55,9 +56,11 @@ def evaluate(
         name: {"value": float(values[name][0]), "low": None, "high": None} for name in METRICS
     }
     if intervals:
-        drawn = _scores(_resampled(per_item), n, n_labels)
+        drawn = _resampled(per_item)
+        fair, worse = _scores(drawn, n, n_labels), _scores(*_with_one_item_more(drawn, n, n_labels, Y.sum(axis=0)), n_labels)
         for name, found in metrics.items():
-            low, high = np.quantile(drawn[name], [0.025, 0.975])
+            low, high = np.quantile([fair[name], worse[name]], [0.025, 0.975], axis=1)
+            low, high = (low[1], max(high)) if METRICS[name]["higher_is_better"] else (min(low), high[1])
             found |= {"low": min(float(low), found["value"]), "high": max(float(high), found["value"])}
         low, high = wilson_interval(int(n - wrong.any(axis=1).sum()), n)
         metrics["subset_accuracy"] |= {"low": low, "high": high}
@@ -115,7 +118,21 @@ def _resampled(per_item: sparse.csr_matrix) -> np.ndarray:
     return np.vstack(parts)
 
 
-def _scores(sums: np.ndarray, n: int, n_labels: int) -> dict[str, np.ndarray]:
+def _with_one_item_more(drawn: np.ndarray, n: int, n_labels: int, support: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(draws, k) sums and (draws,) items as if one of n + 1 items had missed one of the labels with support (L,), by chance.
+
+    From items without a mistake a bootstrap draws none, and would be sure of a perfect score.
+    """
+    rng = np.random.default_rng(_BOOTSTRAP_SEED)
+    more = rng.binomial(n + 1, 1 / (n + 1), size=_DRAWS)
+    labels = rng.choice(np.flatnonzero(support) if support.any() else n_labels, size=more.sum())
+    sums, draw = drawn.copy(), np.repeat(np.arange(_DRAWS), more)
+    np.add.at(sums, (draw, n_labels + labels), 1)  # it has the label, which was not predicted
+    sums[:, 3 * n_labels :] += more[:, None] * [1, 1 / n_labels, 0.5]
+    return sums, n + more
+
+
+def _scores(sums: np.ndarray, n: int | np.ndarray, n_labels: int) -> dict[str, np.ndarray]:
     hits, truth, predicted = (sums[:, i * n_labels : (i + 1) * n_labels] for i in range(3))
     wrong, hamming, ranking = sums[:, 3 * n_labels :].T
     return {
