@@ -6,8 +6,6 @@ unbiased estimate of that model's error on the pool (LURE: Farquhar, Gal & Rainf
 learning).
 """
 
-import math
-
 from annotation.models import Annotation, Purpose, Query, Verdict
 from learning import engine
 from learning.datasets import TRUE_SOURCES
@@ -32,20 +30,22 @@ def accuracy_of_queries(run: Run) -> dict | None:
     found = found[:LAST_ROUNDS]
     if not found:
         return None
-    value = sum(estimate["value"] for estimate, _ in found) / len(found)
-    # The rounds' draws are independent given what was known before, so their errors add up like independent ones.
-    half = math.sqrt(sum(((estimate["high"] - estimate["low"]) / 2) ** 2 for estimate, _ in found)) / len(found)
+    error = engine.lure_share(found)
     return {
-        "value": 1 - value,
-        "low": max(0.0, 1 - value - half),
-        "high": min(1.0, 1 - value + half),
+        "value": 1 - error["value"],
+        "low": 1 - error["high"],
+        "high": 1 - error["low"],
         "rounds": len(found),
-        "answers": sum(n for _, n in found),
+        "answers": sum(len(wrong) for wrong, _, _ in found),
     }
 
 
-def _of_round(trial: Trial, row: Round) -> tuple[dict, int] | None:
-    """The estimated error of one round's model, and from how many answers. The random part was drawn first."""
+def _of_round(trial: Trial, row: Round) -> tuple[list[bool], list[float], int] | None:
+    """Which of one round's predictions were wrong, the probability of each draw, and among how many it began.
+
+    The random arm drew first, and the strategy from what it left. So what the arm drew and nobody answered (in continuous mode
+    it draws for the ranking beyond the batch, too) was never the strategy's to choose: it counts as gone from the start.
+    """
     n_candidates = row.batch.get("candidates")
     asked = Query.objects.filter(trial=trial, round_number=row.number, in_batch=True, purpose__in=[Purpose.QUERY, Purpose.RANDOM])
     rows = list(
@@ -60,11 +60,13 @@ def _of_round(trial: Trial, row: Round) -> tuple[dict, int] | None:
         return None
     rows.sort(key=lambda row: (row[1] != Purpose.RANDOM, row[2]))
     truth = _truth(trial, [row[0] for row in rows])
-    known = [(prediction != truth[item], probability) for item, _, _, prediction, probability in rows if item in truth]
+    known = [(prediction != truth[item], purpose, draw) for item, purpose, _, prediction, draw in rows if item in truth]
     if len(known) < 2:
         return None
-    losses, probabilities = zip(*known, strict=True)
-    return engine.lure([float(loss) for loss in losses], list(probabilities), n_candidates), len(known)
+    by_chance = sum(purpose == Purpose.RANDOM for _, purpose, _ in known)
+    n_left = n_candidates - max(0, row.batch.get("random", by_chance) - by_chance)
+    probability = [1 / (n_left - i) if i < by_chance else draw for i, (_, _, draw) in enumerate(known)]
+    return [wrong for wrong, _, _ in known], probability, n_left
 
 
 def _truth(trial: Trial, items: list[int]) -> dict[int, int]:

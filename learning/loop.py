@@ -213,8 +213,8 @@ class Loop:
         with self._timed(Phase.SELECTING, self._missing_text(strategy, counts)):
             asks, expected = self._select(number, strategy, codes, positions, candidates, proba)
         self.timings["other"] = time.perf_counter() - begun - sum(self.timings.values())
-        size = sum(ask.in_batch for _, ask in asks)
-        record.batch |= batches.asked(strategy["name"], expected, size) | {"candidates": len(candidates)}
+        size, random = sum(ask.in_batch for _, ask in asks), sum(ask.purpose == Purpose.RANDOM for _, ask in asks)
+        record.batch |= batches.asked(strategy["name"], expected, size) | {"candidates": len(candidates), "random": random}
         self._commit_round(record, asks, codes)
         self._compare_arms(record, codes, labeled)
         return None

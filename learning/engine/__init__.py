@@ -17,7 +17,7 @@ from learning.engine.exploration import mix
 from learning.engine.features import default_for, features
 from learning.engine.learners import learners
 from learning.engine.loop import fit, fit_warm, predict, select
-from learning.engine.lure import lure, lure_weights
+from learning.engine.lure import lure, lure_share, lure_weights
 from learning.engine.metrics import METRICS, evaluate, normalised_area, per_class
 from learning.engine.model_card import model_card
 from learning.engine.parameters import Parameter, validate
@@ -79,6 +79,7 @@ __all__ = [
     "load",
     "load_matrix",
     "lure",
+    "lure_share",
     "lure_weights",
     "measure",
     "mix",

@@ -83,7 +83,7 @@ def evaluate(
     return {name: metrics[name] for name in wanted}, confusion
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson 1927)."""
     share = successes / n
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)

@@ -6,6 +6,7 @@ import pytest
 from annotation.models import Purpose, Query, TellingWords
 from learning.batches import arrived, entropy
 from learning.configuration import ConfigurationError
+from learning.engine import lure_share
 from learning.estimates import accuracy_of_queries
 from learning.models import Event, WarmState
 from tests.learning.runs import NOISE, WORDS, fill, finished, started
@@ -125,6 +126,26 @@ def test_the_queries_estimate_the_accuracy_of_the_model_that_asked(project):
     truth = np.mean([row.metrics["accuracy"]["value"] for row in rounds_of(run)[:-1]])
     assert found["low"] - 0.05 <= truth <= found["high"] + 0.05  # the test set has its own error
     assert found["high"] - found["low"] < 0.3 and len(classes) == 900
+
+
+def test_what_chance_drew_and_nobody_answered_is_gone_from_the_pool(project):
+    """Two of five random draws and two of the strategy's answered; of 100 candidates the three others were not its to choose."""
+    classes = fill(project, 100, known="all")
+    run = started(project, oracle="known")
+    trial = run.trials.get()
+    trial.rounds.create(number=1, n_labeled=0, n_pool=100, batch={"candidates": 100, "random": 5})
+    items = list(project.items.order_by("pk").values_list("pk", "known")[:4])
+    purposes = [Purpose.QUERY, Purpose.RANDOM, Purpose.QUERY, Purpose.RANDOM]
+    for rank, ((item, known), purpose) in enumerate(zip(items, purposes, strict=True), start=1):
+        Query.objects.create(
+            project=project, trial=trial, item_id=item, round_number=1, purpose=purpose, rank=rank, wanted=0, status="answered",
+            probability=0.01 if purpose == Purpose.RANDOM else 0.1, prediction=known if rank > 1 else 1 - known,
+            strategy="margin",
+        )  # fmt: skip
+    expected = lure_share([([False, False, True, False], [1 / 97, 1 / 96, 0.1, 0.1], 97)])
+    found = accuracy_of_queries(run)
+    assert found["value"] == pytest.approx(1 - expected["value"]) and found["answers"] == 4
+    assert found["low"] == pytest.approx(1 - expected["high"]) and len(classes) == 100
 
 
 def test_there_is_no_such_estimate_where_the_best_are_taken(project):
