@@ -280,21 +280,49 @@ def _refusal(plan: AuditPlan, steps: list[Step]) -> Decision:
         errors=first.errors,
         best_accuracy=1 - _bound(plan, plan.sizes[plan.start], first.n, first.errors),
         best_coverage=first.coverage,
-        more_flawless=_more(plan, first, lambda n: first.errors),
-        more_at_observed=_more(plan, first, lambda n: math.ceil(rate * n - 1e-9)) if rate < plan.epsilon else None,
+        more_flawless=_more(plan, first, _checks(plan, first.errors, max(first.n, 1), _most_checks(plan))),
+        more_at_observed=_more(plan, first, _checks_at_rate(plan, first, rate)) if rate < plan.epsilon else None,
     )
 
 
-def _more(plan: AuditPlan, first: Step, errors: Callable[[int], int]) -> int | None:
-    """How many more checks it takes until enough fall into the first set, with errors(n) wrong of n checks there.
+def _most_checks(plan: AuditPlan) -> int:
+    return plan.sizes[plan.start] if plan.version == "pool" else 10**7
+
+
+def _checks(plan: AuditPlan, errors: int, start: int, end: int) -> int | None:
+    """The fewest checks from `start` to `end` in the first set that prove it, if so many of them are wrong."""
+    size = plan.sizes[plan.start]
+    return _least(lambda n: _p_value(plan, size, n, errors) <= plan.delta, start, end) if start <= end else None
+
+
+def _checks_at_rate(plan: AuditPlan, first: Step, rate: float) -> int | None:
+    """The same, with this share of the checks wrong, rounded up.
+
+    Each further error makes the proof harder, so what is looked for is first how many errors, then how many checks: over the
+    checks alone it is a saw, in which bisection loses its way.
+    """
+    size, end = plan.sizes[plan.start], _most_checks(plan)
+    if rate == 0:
+        return _checks(plan, 0, max(first.n, 1), end)
+
+    def most(errors: int) -> int:
+        return min(end, math.floor(errors / rate + 1e-9))
+
+    errors = _least(
+        lambda errors: _p_value(plan, size, most(errors), errors) <= plan.delta, first.errors, math.ceil(rate * end - 1e-9)
+    )
+    if errors is None:
+        return None
+    return _checks(plan, errors, max(first.n, math.floor((errors - 1) / rate + 1e-9) + 1), most(errors))
+
+
+def _more(plan: AuditPlan, first: Step, n: int | None) -> int | None:
+    """How many more checks it takes until n of them fall into the first set.
 
     In a pool of some hundred items this may be all that are left: what is checked needs no proof.
     """
-    size = plan.sizes[plan.start]
-    end = size if plan.version == "pool" else 10**7
-    n = _least(lambda n: _p_value(plan, size, n, errors(n)) <= plan.delta, max(first.n, 1), end)
     if n is None:
         return None
-    share = size / plan.sizes[plan.region]
+    share = plan.sizes[plan.start] / plan.sizes[plan.region]
     more = math.ceil((n - first.n) / share - 1e-9)
     return more if plan.version == "population" else min(more, plan.sizes[plan.region] - len(plan.sample))

@@ -99,10 +99,6 @@ def squared_norms(rows: Matrix) -> np.ndarray:
         for there, block in row_blocks(rows, None, 1):
             norms[there] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         return norms
-    squares = rows.data.astype(np.float64) ** 2
-    sums = np.concatenate([[0.0], np.cumsum(squares)])
-    return np.diff(sums[rows.indptr]) if len(squares) < 10_000_000 else _sums_by_row(rows)
-
-
-def _sums_by_row(rows: Matrix) -> np.ndarray:
-    return np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64).ravel()
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    # Each row on its own: as differences of one running sum a row of small numbers would vanish behind one of large ones.
+    return np.bincount(row, rows.data.astype(np.float64) ** 2, rows.shape[0])

@@ -145,8 +145,11 @@ def test_a_refusal_says_what_would_have_been_enough():
     assert decision.best_accuracy == pytest.approx(1 - upper_bound(4, 100, 0.05))
     n = 100 + decision.more_flawless
     assert binom.cdf(4, n, 0.05) <= 0.05 < binom.cdf(4, n - 1, 0.05)
-    n = 100 + decision.more_at_observed
-    assert binom.cdf(int(np.ceil(0.04 * n)), n, 0.05) <= 0.05
+    for errors in (2, 3, 4):  # 3: of three checks more than the fewest the bisection of a saw once said
+        found = decide(plan, scores, np.arange(100) >= errors).more_at_observed
+        n = np.arange(100, 101 + found)
+        enough = binom.cdf(np.ceil(errors * n / 100 - 1e-9), n, 0.05) <= 0.05
+        assert enough[-1] and not enough[:-1].any()
     hopeless = decide(plan, scores, np.arange(100) >= 9)
     assert hopeless.more_at_observed is None and hopeless.more_flawless > 0
 

@@ -61,3 +61,8 @@ def test_samples_are_random_and_always_the_same():
     sample = derived.sample(100)
     assert np.array_equal(sample, derived.sample(100)) and len(set(np.diff(sample).tolist())) > 5
     assert len(derived.sample(5000)) == 1000
+
+
+def test_a_short_row_beside_a_very_long_one_keeps_its_length():
+    rows = sparse.csr_array(np.array([[1e9, 0, 0], [0, 1e-3, 0], [0, 0, 0], [0, 2e-3, 1e-3]]))
+    assert Derived(rows, np.arange(4)).squared_norms == pytest.approx([1e18, 1e-6, 0, 5e-6], rel=1e-12)

@@ -76,8 +76,15 @@ class Units:
         shape = (self.n_groups, width)
         return sparse.csr_array((values * self.weights[units], (self.groups[units], columns)), shape=shape)
 
-    def estimate(self, sums: sparse.csr_array, coefficient, draws: int, seed: int) -> list[Estimate]:
-        return estimates(sums, coefficient, self.n_groups, self.n_answers, draws=draws, seed=seed)
+    def estimate(self, sums: sparse.csr_array, coefficient, apart: np.ndarray, draws: int, seed: int) -> list[Estimate]:
+        return estimates(sums, coefficient, self.n_groups, self.n_answers, apart=apart, draws=draws, seed=seed)
+
+    def halves(self) -> np.ndarray:
+        """(V,) the answers to an item of usual size and weight, half of which are the commonest value and half the next one."""
+        given = np.bincount(self.value, self.count * self.weights[self.unit], self.n_values)
+        found = np.zeros(self.n_values)
+        found[np.argsort(-given, kind="stable")[:2]] = given.sum() / max(1, self.n_groups) / 2
+        return found
 
 
 def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -86,7 +93,8 @@ def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, 
     rows = np.arange(len(units.sizes))
     same = units.same_pairs() / units.sizes[units.unit]
     sums = units.per_group(np.zeros_like(units.unit), same, 2) + units.per_group(np.ones_like(rows), np.ones(len(rows)), 2, rows)
-    return units.estimate(sums, lambda s: divided(s[:, :1], s[:, 1:]), draws, seed)[0]
+    apart = np.array([0.0, units.weights.sum() / max(1, units.n_groups)])
+    return units.estimate(sums, lambda s: divided(s[:, :1], s[:, 1:]), apart, draws, seed)[0]
 
 
 def krippendorff_alpha(items: np.ndarray, values: np.ndarray, *, n_classes: int, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -96,7 +104,7 @@ def krippendorff_alpha(items: np.ndarray, values: np.ndarray, *, n_classes: int,
     out). None where all answers are the same: nothing then tells agreement from chance.
     """
     units = Units.of(items, values, n_classes)
-    return units.estimate(nominal_sums(units), nominal_alpha, draws, seed)[0]
+    return units.estimate(nominal_sums(units), nominal_alpha, np.r_[0, units.halves()], draws, seed)[0]
 
 
 def nominal_sums(units: Units) -> sparse.csr_array:
@@ -132,7 +140,7 @@ def fleiss_kappa(
         )
     chosen = given[items] == per_item if per_item is not None else slice(None)
     units = Units.of(items[chosen], values[chosen], n_classes)
-    return units.estimate(nominal_sums(units), _fleiss, draws, seed)[0]
+    return units.estimate(nominal_sums(units), _fleiss, np.r_[0, units.halves()], draws, seed)[0]
 
 
 def _fleiss(sums: np.ndarray) -> np.ndarray:
@@ -171,7 +179,9 @@ def agreement_by_label(
         observed, expected = divided(2 * (given - same), n), divided(2 * given * (n - given), n * (n - 1))
         return np.hstack([1 - divided(observed, expected), divided(same, given)])
 
-    found = units.estimate(sparse.csr_array(sums), both, draws, seed)
+    size = units.sizes.mean() if len(units.sizes) else 2.0
+    apart = np.r_[np.full(n_classes, size / 2), np.zeros(n_classes), size]  # for each label: half gave it, half did not
+    found = units.estimate(sparse.csr_array(sums), both, apart, draws, seed)
     given = np.bincount(units.value, units.count, n_classes).astype(int)
     return [LabelAgreement(c, int(given[c]), found[c], found[n_classes + c]) for c in range(n_classes)]
 
@@ -271,7 +281,10 @@ def cohen_kappa(confusion: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> 
         by_chance = divided((s[:, 2 : 2 + n_classes] * s[:, 2 + n_classes :]).sum(axis=1, keepdims=True), total**2)
         return 1 - divided(divided(s[:, 1:2], total), 1 - by_chance)
 
-    return estimates(sums, kappa, n, 2 * n, draws=draws, seed=seed)[0]
+    commonest = np.argsort(-(confusion.sum(axis=0) + confusion.sum(axis=1)), kind="stable")[:2]
+    apart = np.zeros(2 + 2 * n_classes)
+    apart[np.r_[1, 2 + commonest, 2 + n_classes + commonest]] = np.r_[1, np.full(2 * len(commonest), 1 / len(commonest))]
+    return estimates(sums, kappa, n, 2 * n, apart=apart, draws=draws, seed=seed)[0]
 
 
 def _last_answers(

@@ -109,7 +109,9 @@ def _person_f1(
     def f1(s: np.ndarray) -> np.ndarray:
         return divided(s[:, :n_annotators], s[:, n_annotators:])
 
-    found = estimates(sums, f1, len(kept), len(items), draws=draws, seed=seed)
+    usual = np.bincount(people, total, n_annotators) / np.maximum(np.bincount(people, minlength=n_annotators), 1)
+    apart = np.r_[np.zeros(n_annotators), usual]
+    found = estimates(sums, f1, len(kept), len(items), apart=apart, draws=draws, seed=seed)
     columns = [np.array([getattr(one, name) for one in found], dtype=float) for name in ("value", "low", "high")]
     return PersonF1(np.bincount(people, minlength=n_annotators), *columns)
 

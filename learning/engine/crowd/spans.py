@@ -143,5 +143,9 @@ def span_f1(spans: Spans, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
     compared = people > 1
     sums = sparse.csr_array(np.column_stack([matches, total])[compared].astype(float))
     n_compared = int(people[compared].sum())
-    found = estimates(sums, lambda s: divided(s[:, :1], s[:, 1:]), int(compared.sum()), n_compared, draws=draws, seed=seed)
-    return found[0]
+    apart = np.array([0.0, total[compared].mean() if compared.any() else 1.0])
+
+    def f1(s: np.ndarray) -> np.ndarray:
+        return divided(s[:, :1], s[:, 1:])
+
+    return estimates(sums, f1, int(compared.sum()), n_compared, apart=apart, draws=draws, seed=seed)[0]
