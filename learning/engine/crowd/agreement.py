@@ -79,12 +79,25 @@ class Units:
     def estimate(self, sums: sparse.csr_array, coefficient, apart: np.ndarray, draws: int, seed: int) -> list[Estimate]:
         return estimates(sums, coefficient, self.n_groups, self.n_answers, apart=apart, draws=draws, seed=seed)
 
-    def halves(self) -> np.ndarray:
-        """(V,) the answers to an item of usual size and weight, half of which are the commonest value and half the next one."""
-        given = np.bincount(self.value, self.count * self.weights[self.unit], self.n_values)
-        found = np.zeros(self.n_values)
-        found[np.argsort(-given, kind="stable")[:2]] = given.sum() / max(1, self.n_groups) / 2
-        return found
+    @property
+    def usual(self) -> tuple[float, float]:
+        """Answers per unit, and the weight of an item, of the mean item."""
+        weight = float(self.weights.sum())
+        return (float(self.sizes @ self.weights) / weight, weight / self.n_groups) if weight else (2.0, 0.0)
+
+    def halves(self) -> tuple[float, np.ndarray]:
+        """What the usual item would add of which half of the answers are the commonest value and half the next one: the
+        agreeing pairs / (size - 1), and the answers per value (V,)."""
+        size, weight = self.usual
+        given = np.zeros(self.n_values)
+        commonest = np.bincount(self.value, self.count * self.weights[self.unit], self.n_values)
+        given[np.argsort(-commonest, kind="stable")[:2]] = weight * size / 2
+        return weight * size * alike_of_halves(size), given
+
+
+def alike_of_halves(size: float) -> float:
+    """The share of agreeing pairs among so many answers, half of which are one value and half another."""
+    return (size / 2 - 1) / (size - 1)
 
 
 def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -93,7 +106,8 @@ def percent_agreement(items: np.ndarray, values: np.ndarray, *, n_classes: int, 
     rows = np.arange(len(units.sizes))
     same = units.same_pairs() / units.sizes[units.unit]
     sums = units.per_group(np.zeros_like(units.unit), same, 2) + units.per_group(np.ones_like(rows), np.ones(len(rows)), 2, rows)
-    apart = np.array([0.0, units.weights.sum() / max(1, units.n_groups)])
+    size, weight = units.usual
+    apart = np.array([weight * alike_of_halves(size), weight])
     return units.estimate(sums, lambda s: divided(s[:, :1], s[:, 1:]), apart, draws, seed)[0]
 
 
@@ -104,7 +118,7 @@ def krippendorff_alpha(items: np.ndarray, values: np.ndarray, *, n_classes: int,
     out). None where all answers are the same: nothing then tells agreement from chance.
     """
     units = Units.of(items, values, n_classes)
-    return units.estimate(nominal_sums(units), nominal_alpha, np.r_[0, units.halves()], draws, seed)[0]
+    return units.estimate(nominal_sums(units), nominal_alpha, np.hstack(units.halves()), draws, seed)[0]
 
 
 def nominal_sums(units: Units) -> sparse.csr_array:
@@ -140,7 +154,7 @@ def fleiss_kappa(
         )
     chosen = given[items] == per_item if per_item is not None else slice(None)
     units = Units.of(items[chosen], values[chosen], n_classes)
-    return units.estimate(nominal_sums(units), _fleiss, np.r_[0, units.halves()], draws, seed)[0]
+    return units.estimate(nominal_sums(units), _fleiss, np.hstack(units.halves()), draws, seed)[0]
 
 
 def _fleiss(sums: np.ndarray) -> np.ndarray:
@@ -179,8 +193,10 @@ def agreement_by_label(
         observed, expected = divided(2 * (given - same), n), divided(2 * given * (n - given), n * (n - 1))
         return np.hstack([1 - divided(observed, expected), divided(same, given)])
 
-    size = units.sizes.mean() if len(units.sizes) else 2.0
-    apart = np.r_[np.full(n_classes, size / 2), np.zeros(n_classes), size]  # for each label: half gave it, half did not
+    size, weight = units.usual
+    # Of each label: half gave it, half did not.
+    halves = np.full(n_classes, weight * size / 2)
+    apart = np.r_[halves, halves * alike_of_halves(size), weight * size]
     found = units.estimate(sparse.csr_array(sums), both, apart, draws, seed)
     given = np.bincount(units.value, units.count, n_classes).astype(int)
     return [LabelAgreement(c, int(given[c]), found[c], found[n_classes + c]) for c in range(n_classes)]

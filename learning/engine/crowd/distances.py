@@ -93,8 +93,9 @@ def alpha_of_units(units: Units, distances: np.ndarray, *, draws: int = DRAWS, s
         expected = divided(np.einsum("bv,bv->b", counts @ distances, counts)[:, None], n * (n - 1))
         return 1 - divided(divided(s[:, :1], n), expected)
 
-    halves = units.halves()
-    disagreement = halves @ distances @ halves / max(halves.sum() / 2, 1e-300)
+    size, weight = units.usual
+    _, halves = units.halves()
+    disagreement = halves @ distances @ halves / (max(weight, 1e-300) * (size - 1))
     return units.estimate(sums, alpha, np.r_[disagreement, halves], draws, seed)[0]
 
 
