@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from annotation import statements, turns
 from annotation.models import Annotation, Assignment, Gold, Query, Verdict
 from projects.errors import WrongState
+from projects.metadata import having
 from projects.models import Item, Project, User
 from projects.task_types import InvalidValue, task_type
 
@@ -152,8 +153,7 @@ def _limited(items: QuerySet[Item]) -> list[int]:
 
 def _with_column(items: QuerySet[Item], column: str, *, with_content: bool) -> list[tuple[int, dict, str]]:
     content = F("content") if with_content else Value("")
-    having = items.filter(metadata__has_key=column).order_by("pk")
-    found = list(having.values_list("pk", "metadata", content)[: MAX_ITEMS + 1])
+    found = list(having(items, column).order_by("pk").values_list("pk", "metadata", content)[: MAX_ITEMS + 1])
     if len(found) > MAX_ITEMS:
         raise WrongState(f"These are more than {MAX_ITEMS:,} items, the most at once: choose a data set, or search.")
     return [row for row in found if isinstance(row[1], dict)]

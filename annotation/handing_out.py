@@ -18,6 +18,7 @@ from annotation.models import Assignment, Query, Reservation
 from annotation.verdicts import ANSWERING_ROLES
 from projects.errors import Refused, WrongState
 from projects.item_search import STATES, find_items
+from projects.metadata import having
 from projects.models import Item, Membership, Project, User
 from projects.numbers import whole
 
@@ -285,7 +286,7 @@ def _fit(project: Project, ids: Sequence[int]) -> None:
 
 
 def _values(items: QuerySet[Item], column: str) -> list[tuple[int, Any]]:
-    found = list(items.filter(metadata__has_key=column).order_by("pk").values_list("pk", "metadata")[: MAX_ITEMS + 1])
+    found = list(having(items, column).order_by("pk").values_list("pk", "metadata")[: MAX_ITEMS + 1])
     if len(found) > MAX_ITEMS:
         raise WrongState(f"These are more than {MAX_ITEMS:,} items, the most at once: choose a data set, or search.")
     return [(pk, metadata.get(column)) for pk, metadata in found if isinstance(metadata, dict)]

@@ -37,8 +37,15 @@ def create_run(user: User | None, project: Project, kind: str, configuration: di
 def start_run(run: Run, user: User | None) -> None:
     """Fix what the run works on (its items, its classes) and hand it to a worker. Raises WrongState, ConfigurationError."""
     # The data may have changed since the draft was saved.
-    _VALIDATE[run.kind](run.project, run.configuration)
+    if run.kind != Run.Kind.LABELING:
+        _VALIDATE[run.kind](run.project, run.configuration)
     with transaction.atomic():
+        if run.kind == Run.Kind.LABELING:
+            # All audits of one model share its risk: what is left of it is found out, and taken, by one after the other.
+            Project.objects.select_for_update(no_key=True).get(pk=run.project_id)
+            if Run.objects.filter(pk=run.pk, status=Status.DRAFT).exists():
+                run.configuration = labeling.validate(run.project, run.configuration)
+                run.save(update_fields=["configuration"])
         _become(run, Status.QUEUED, {Status.DRAFT}, "started", started_at=timezone.now())
         items = run_items(run.project, run.configuration["datasets"])
         run.last_item_id = items.latest("pk").pk
@@ -81,6 +88,10 @@ def resume_run(run: Run, user: User | None) -> None:
             queries.resume(trial)
         wake_all(run, run.trials.exclude(phase__in=[Phase.FINISHED, Phase.FAILED]))
         log(run, "Resumed.", user=user)
+        if run.kind == Run.Kind.ANALYSIS:
+            from learning.analysis.worker import finish_if_done  # late: it imports this module
+
+            finish_if_done(run)  # its last trial may have ended while it was paused
 
 
 def stop_run(run: Run, user: User | None) -> None:

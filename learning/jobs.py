@@ -44,8 +44,8 @@ def advance(trial_id: int) -> None:
                 return
             except Exception as error:  # noqa: BLE001 - whatever goes wrong in a run is shown on its page, with a retry button
                 _fail(trial_id, token, error)
-            if leases.release(trial, token, seen=trial.wakeups):
-                return
+            if leases.release(trial, token, seen=trial.wakeups) or not Trial.objects.filter(pk=trial_id, worker=token).exists():
+                return  # given back, or lost to another worker meanwhile
 
 
 def analyse(trial_id: int) -> None:

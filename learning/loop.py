@@ -365,12 +365,18 @@ class Loop:
             combine=self.configuration["stop_when"],
             min_rounds=self.configuration["min_rounds"],
             # Where an item may have any number of labels, some may be so rare that no criterion would ever count.
-            n_classes=len(self.space.labels.classes) if self.targets.one_class_each else None,
+            n_classes=self._n_to_see(record) if self.targets.one_class_each else None,
         )
         record.stopping = verdicts
         if reason is None and len(candidates) == 0 and not self.trial.queries.filter(status=Query.Status.OPEN).exists():
             reason = "The pool is empty: nothing is left to ask."
         return reason
+
+    def _n_to_see(self, record: Round) -> int:
+        """Classes that a label was seen of, or can still come of: what is retired nobody can give any more."""
+        open_ = set(self.run.project.labels.filter(retired_at=None).values_list("pk", flat=True))
+        seen = record.batch.get("labeled", [])
+        return sum(pk in open_ or (i < len(seen) and seen[i] > 0) for i, pk in enumerate(self.space.labels.classes))
 
     @cached_property
     def _earlier_rounds(self) -> list[Round]:

@@ -246,6 +246,8 @@ def _waiting(run: Run, trial: Trial, counts: Counter, new: int) -> dict | None:
         batch = _batch(counts, number)
         answered, needed = batch["closed"], math.ceil(quorum * batch["asked"] - 1e-9)
         what = "of the seed and test items" if number == 0 else f"of batch {number}"
+        if number and not batch["asked"]:
+            needed, what = sum(n for key, n in counts.items() if key[2] in _WAITING_FOR_PEOPLE), "of what is still open"
     else:
         answered, needed, what = new, max(1, math.ceil(quorum * trial.batch_size)), f"since round {number}"
     return {"answered": answered, "needed": needed, "what": what} if answered < needed else None

@@ -27,7 +27,8 @@ def must_wait(trial: Trial) -> Wait | None:
     """None where the learner may go on; otherwise what it waits for.
 
     * Before the first round: for the seed and test items, up to the quorum.
-    * strict: until the quorum of this round's batch is closed (answered, skipped by all, or disputed).
+    * strict: until the quorum of this round's batch is closed (answered, skipped by all, or disputed); if it asked nothing, until
+      nothing is open any more.
     * continuous: until as many new answers came, from whichever ranking, as the quorum of a batch; the ranking goes on
       beyond the batch, so people have work meanwhile.
     In every mode the learner goes on when nothing is open any more: then no answer can come.
@@ -43,6 +44,9 @@ def must_wait(trial: Trial) -> Wait | None:
         return _wait(trial.queries.filter(round_number=0), quorum, "of the seed and test items")
     if configuration["mode"] == "strict" or configuration["oracle"] == "known":
         batch = trial.queries.filter(round_number=trial.round_number, in_batch=True)
+        if not batch.exclude(status=Status.WITHDRAWN).exists():
+            # Nothing is left to ask but what people have already: they would be waited for in vain, round by empty round.
+            return Wait(0, open_queries.count(), "of what is still open")
         return _wait(batch, quorum, f"of batch {trial.round_number}")
     needed = max(1, math.ceil(quorum * trial.batch_size))
     new = trial.queries.filter(status=Status.ANSWERED, closed_at__gte=trial.trained_at).exclude(purpose=Purpose.TEST)

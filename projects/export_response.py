@@ -30,6 +30,10 @@ def _run(project: Project, run_id: str) -> Model:
     if run is None:
         raise ValidationError({"run": [f"There is no run {run_id!r} in this project."]})
     if run.kind != "development":
-        text = "This run is an analysis: it has many curves, and its results are in its report. Choose a development run."
+        what = {
+            "analysis": "is an analysis: it has many curves, and its results are in its report",
+            "labeling": "labelled the rest by the model of another run: its labels are in the export without a run",
+        }[run.kind]
+        text = f"This run {what}. Choose a development run."
         raise ValidationError({"run": [text]})
     return run

@@ -1,5 +1,6 @@
 """The import job of RQ's workers, and what makes it again when it is lost."""
 
+import json
 import logging
 import tempfile
 import time
@@ -21,6 +22,7 @@ from projects.importing.write import insert_items
 from projects.labels import ensure_labels
 from projects.models import Dataset
 from projects.signals import dataset_imported
+from projects.task_types import task_type
 
 logger = logging.getLogger("alambic.imports")
 Status = Dataset.Status
@@ -118,12 +120,14 @@ def _import(dataset: Dataset, token: str) -> None:
 
 def _store(dataset: Dataset, token: str, spool: Spool, plan: Plan) -> None:
     chunks = spool.chunks()
+    labels = plan.labels
     if len(plan.places) < spool.rows:  # some keys were in use
         chunks = ([row for row in chunk if row[0] in plan.places] for chunk in chunks)
+        labels = _labels(dataset, spool, plan)
     message = " ".join(filter(None, [dataset.message, plan.warning()]))
     with transaction.atomic():
         leases.assert_held(dataset, token)
-        ids = ensure_labels(dataset.project, plan.labels)
+        ids = ensure_labels(dataset.project, labels)
         count, labeled = insert_items(dataset, chunks, ids)
         fields = {"rows": plan.rows, "processed": plan.rows, "imported": count, "labeled": labeled, "skipped": plan.skipped}
         fields |= {"errors": plan.errors, "report": dataset.report.name, "status": Status.FINISHED}
@@ -131,6 +135,13 @@ def _store(dataset: Dataset, token: str, spool: Spool, plan: Plan) -> None:
         Dataset.objects.filter(pk=dataset.pk).update(**fields, finished_at=timezone.now(), worker="", heartbeat_at=None)
         dataset.refresh_from_db()
         dataset_imported.send(Dataset, dataset=dataset)
+
+
+def _labels(dataset: Dataset, spool: Spool, plan: Plan) -> list[str]:
+    """Of the rows that go in: those of the others are no labels of the project."""
+    task = task_type(dataset.project.task)
+    values = dict.fromkeys(row[2] for chunk in spool.chunks() for row in chunk if row[2] and row[0] in plan.places)
+    return [name for value in values for name in task.names_in(json.loads(value))]
 
 
 def _keep_report(dataset: Dataset, plan: Plan) -> None:

@@ -12,6 +12,7 @@ from annotation.models import Verdict
 from learning import engine
 from learning.configuration import ConfigurationError, ProjectFacts, check_task, read_datasets, read_entry, read_warm_up
 from learning.engine.parameters import Parameter
+from projects.metadata import with_value
 from projects.models import Label, Project
 
 SPLITS = {
@@ -84,7 +85,7 @@ class AnalysisFacts(ProjectFacts):
         return sum(self.class_counts.values())
 
     def in_test(self, column: str, value: str) -> int:
-        return self.items.filter(**{f"metadata__{column}": value}).count()
+        return len(with_value(self.items, column, value))
 
     @cached_property
     def columns(self) -> list[str]:

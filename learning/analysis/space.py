@@ -9,6 +9,7 @@ from learning import engine
 from learning.datasets import Labels, item_ids
 from learning.models import Run, Snapshot, Trial
 from learning.workspace import Workspace
+from projects.metadata import with_value
 from projects.models import Item
 
 
@@ -58,10 +59,9 @@ class AnalysisSpace(Workspace):
         if split == "holdout":
             rng = engine.generator(self.seed, "test", self.fold, self.repeat)
             return usable[engine.draw_test(len(usable), self.plan["test_ratio"], rng)]
-        named = Item.objects.filter(
-            project=self.run.project_id, **{f"metadata__{self.plan['split_column']}": self.plan["test_value"]}
-        )
-        return np.intersect1d(np.flatnonzero(np.isin(self.ids, list(named.values_list("pk", flat=True)))), usable)
+        mine = Item.objects.filter(project=self.run.project_id)
+        named = with_value(mine, self.plan["split_column"], self.plan["test_value"])
+        return np.intersect1d(np.flatnonzero(np.isin(self.ids, named)), usable)
 
     @cached_property
     def in_pool(self) -> np.ndarray:

@@ -25,3 +25,11 @@ def row_blocks(X: Matrix, positions: np.ndarray | None, width: int) -> Iterator[
 def take(X: Matrix, rows: np.ndarray | slice) -> Matrix:
     """X[rows] as an ordinary array (not a memory map), or as CSR."""
     return X[rows] if sparse.issparse(X) else np.asarray(X[rows])
+
+
+def take_double(X: Matrix, rows: np.ndarray) -> Matrix:
+    """The same in double precision. (A sparse matrix's own `astype` sorts every row anew, which takes longer than the copy.)"""
+    found = take(X, rows)
+    if not sparse.issparse(found):
+        return found.astype(np.float64)
+    return type(found)((found.data.astype(np.float64), found.indices, found.indptr), shape=found.shape)

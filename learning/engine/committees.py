@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from learning.engine.blocks import Matrix, row_blocks, take
+from learning.engine.blocks import Matrix, row_blocks, take_double
 from learning.engine.errors import EngineError
 from learning.engine.learners import learners
 from learning.engine.probabilities import probabilities_of
@@ -67,7 +67,7 @@ def _bootstrap(learner: Any, context: Context, size: int) -> list[Any]:
     seeds = context.rng.integers(2**31, size=size).tolist()
     if hasattr(learner, "fit_committee"):
         with one_thread():
-            return learner.fit_committee(take(context.X, positions).astype(np.float64), y, weights, seeds[0])
+            return learner.fit_committee(take_double(context.X, positions), y, weights, seeds[0])
     return [
         loop.fit(context.learner, context.X, np.repeat(positions, w), np.repeat(y, w), context.n_classes, seed)
         for w, seed in zip(weights, seeds, strict=True)

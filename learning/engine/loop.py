@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from learning.engine.blocks import Matrix, row_blocks, take
+from learning.engine.blocks import Matrix, row_blocks, take_double
 from learning.engine.errors import EngineError, MissingClass
 from learning.engine.exploration import mix
 from learning.engine.learners import learners
@@ -51,7 +51,7 @@ def fit_warm(
         raise MissingClass(f"A learner needs labels of at least two classes; there are {len(y)} labels of {seen}.")
     order = np.argsort(positions, kind="stable")
     # Few rows, many iterations: in double precision the optimum does not hang on rounding.
-    rows = take(X, positions[order]).astype(np.float64)
+    rows = take_double(X, positions[order])
     learner = make(learners, settings)
     estimator = learner.build(class_counts=class_counts, sparse=sparse.issparse(rows), random_state=seed)
     with one_thread(), warnings.catch_warnings():

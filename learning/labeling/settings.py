@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from annotation.models import Annotation, Purpose
 from learning import engine
 from learning.configuration import ConfigurationError, check_task
 from learning.engine.errors import SettingsError
@@ -62,6 +63,7 @@ def validate(project: Project, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ConfigurationError({"configuration": ["The configuration must be an object, {...}."]})
     source = _source(project, given.get("source"))
+    _check_labels(source)
     own = {key: value for key, value in given.items() if key in {parameter.name for parameter in PARAMETERS}}
     for key in given.keys() - own.keys() - {"source", "delta", "random_state", "datasets", *_LOOP}:
         known = ", ".join(["source", *(parameter.name for parameter in PARAMETERS)])
@@ -93,6 +95,20 @@ def validate(project: Project, given: Any) -> dict[str, Any]:
     }
 
 
+def _check_labels(source: Run) -> None:
+    """A label that was merged or retired would come back as the model's, and right answers would count as its errors."""
+    known = ModelFile.objects.filter(trial__run=source).values_list("classes", flat=True).first() or []
+    gone = (
+        source.project.labels.filter(pk__in=known, retired_at__isnull=False).order_by("position").values_list("name", flat=True)
+    )
+    if gone:
+        text = (
+            f"The model of run {source.pk} gives the label {', '.join(map(repr, gone[:5]))}, which was merged or retired since: "
+            "start another development run, which learns the labels as they are now."
+        )
+        raise ConfigurationError({"source": [text]})
+
+
 def risk_of(source: Run, certainty: float, risk: str) -> float:
     """The probability with which this audit may err: what the earlier ones left of 1 - certainty, or half of that.
 
@@ -103,9 +119,13 @@ def risk_of(source: Run, certainty: float, risk: str) -> float:
 
 
 def spent_on(source: Run) -> float:
-    """By the audits of this model that were answered, whatever they found, and by those under way."""
+    """By the audits of this model of which a check was answered, whatever came of them, and by those under way.
+
+    Who sees answers that go badly could otherwise decline before the last one, and try again for nothing.
+    """
     audits = Run.objects.filter(kind=Run.Kind.LABELING, configuration__source=source.pk)
-    spent = audits.filter(Q(audit__decided_at__isnull=False) | Q(status__in=_UNDER_WAY)).distinct()
+    answered = Annotation.objects.filter(query__trial__run=OuterRef("pk"), query__purpose=Purpose.CHECK)
+    spent = audits.filter(Q(audit__decided_at__isnull=False) | Q(status__in=_UNDER_WAY) | Exists(answered)).distinct()
     return sum(configuration["delta"] for configuration in spent.values_list("configuration", flat=True))
 
 

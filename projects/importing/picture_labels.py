@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from projects.importing import archive as zips
 from projects.importing.errors import ImportRefused, RowError
-from projects.importing.rows import read_rows
+from projects.importing.rows import kind_of, read_rows
 from projects.models import Dataset
 
 _FIELD = "labels file"
@@ -74,10 +74,10 @@ def labels_file(dataset: Dataset):
 def read_labels(dataset: Dataset, mapping: dict) -> PictureLabels:
     """Every line of the CSV; empty where there is none."""
     found = PictureLabels()
-    with labels_file(dataset) as (file, _):
+    with labels_file(dataset) as (file, name):
         if file is None or not mapping["key_column"]:
             return found
-        for row in read_rows(file, "csv", mapping["encoding"], mapping["delimiter"]):
+        for row in read_rows(file, kind_of(name), mapping["encoding"], mapping["delimiter"]):
             if not row.cells and not row.problem:
                 continue
             found.rows += 1

@@ -49,7 +49,7 @@ def receive(
         dataset.save()
     try:
         preview(dataset)  # an unreadable file is refused now, not by a worker later
-    except ImportRefused:
+    except Exception:
         discard(dataset)
         raise
     return dataset

@@ -11,6 +11,7 @@ from django.test import TestCase
 from annotation.models import Annotation, Query
 from learning import actions, engine
 from learning.analysis import settings, worker
+from learning.analysis.space import AnalysisSpace
 from learning.configuration import ConfigurationError
 from learning.jobs import analyse, analyse_here
 from learning.models import Run, Trial, WarmState
@@ -267,6 +268,33 @@ def test_a_split_by_a_column_is_that_split(data):
         assert set(space.ids[space.test].tolist()) == tested[repeat]
     seeds = {str(rounds[0][3]) for cell, rounds in results(run).items() if cell[1]}
     assert len(seeds) == 2  # the repeats start from other seeds
+
+
+@pytest.mark.parametrize("column", ["contains", "isnull", "2019", "my__split", "a'b", 'q"x', "has space"])
+def test_a_column_may_have_any_name(data, column):
+    for n, item in enumerate(data.items.order_by("pk")):
+        item.metadata = {column: "test" if n % 5 == 0 else "train"}
+        item.save(update_fields=["metadata"])
+    run = started(data, split="column", split_column=column, test_value="test", repeats=1)
+    assert len(AnalysisSpace.of(run.trials.first()).test) == data.items.count() / 5
+
+
+def test_an_analysis_that_is_paused_while_its_last_trial_ends_is_over_when_it_goes_on(data, monkeypatch):
+    run = started(data, strategies=["random"], batch_sizes=[25], folds=2, repeats=1)
+    last, step = run.trials.order_by("pk").last().pk, worker.Analyst._step
+
+    def step_and_pause(self):
+        done = step(self)
+        if self.trial.pk == last and len(done["asked"]) == 0:
+            actions.pause_run(Run.objects.get(pk=run.pk), None)
+        return done
+
+    monkeypatch.setattr(worker.Analyst, "_step", step_and_pause)
+    assert work(run).status == "paused" and not run.trials.exclude(phase="finished").exists()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        actions.resume_run(run, None)
+    run.refresh_from_db()
+    assert run.status == "finished" and run.stop_reason.startswith("All ")
 
 
 def test_hold_outs_are_drawn_anew_for_every_repeat(data):

@@ -10,8 +10,10 @@ from learning.configuration import ConfigurationError
 from learning.jobs import advance
 from learning.labeling import actions as labeling
 from learning.labeling.facts import audit_facts
+from learning.labeling.settings import spent_on
 from learning.models import Audit, Run
 from projects.errors import WrongState
+from projects.labels import add_label, merge_label
 from tests.learning.runs import answer_open, fill, finished
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +79,47 @@ def test_nothing_is_written_before_it_is_proven_and_accepted(source, ask_for, ma
     decision = facts["decision"]
     assert decision["accepted"] and decision["n_checked"] == 60 and decision["bound"] <= 0.4
     assert not model_verdicts(source.project).exists()
+
+
+def test_who_declines_before_the_last_check_has_spent_the_risk_too(source, ask_for, manager):
+    """The answers are there to be seen: stopping an audit that goes badly, and trying again, must not be free."""
+    run = ask_for(accuracy=0.9)
+    answer_open(run, [1 - c for c in source.classes_of_items], manager, limit=1)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        stop_run(run, manager)
+    assert go_on(run).status == "stopped" and spent_on(source) == pytest.approx(0.05)
+    with pytest.raises(ConfigurationError, match="have spent a risk of 0.05"):
+        ask_for()
+
+
+def test_who_declines_before_any_check_is_answered_has_spent_nothing(source, ask_for, manager):
+    run = ask_for()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        stop_run(run, manager)
+    assert go_on(run).status == "stopped" and spent_on(source) == 0
+    assert ask_for().status == "running"
+
+
+def test_a_draft_takes_what_is_left_of_the_risk_when_it_starts(source, manager):
+    def draft(risk: str) -> Run:
+        given = {"source": source.pk, "accuracy": 0.6, "checks": 60, "audit": "uniform", "risk": risk}
+        return create_run(manager, source.project, "labeling", given)
+
+    whole, half = draft("whole"), draft("half")
+    for run in (half, whole):
+        start_run(run, manager)
+    whole.refresh_from_db()
+    assert whole.configuration["delta"] == half.configuration["delta"] == pytest.approx(0.025)
+    assert spent_on(source) == pytest.approx(0.05)
+    with pytest.raises(WrongState):
+        start_run(whole, manager)
+
+
+def test_a_model_that_gives_a_label_that_was_merged_labels_nothing(source, ask_for, project):
+    ham, spam = project.labels.order_by("position")
+    merge_label(spam, add_label(project, "junk"))
+    with pytest.raises(ConfigurationError, match="'spam', which was merged or retired since"):
+        ask_for()
 
 
 def test_accepted_labels_say_where_they_come_from_and_the_rest_goes_back_to_people(source, ask_for, manager):

@@ -122,3 +122,23 @@ def test_a_wake_up_during_the_last_look_is_not_forgotten(project):
     leases.wake(trial)
     assert not leases.release(trial, token, seen=seen)
     assert leases.release(trial, token, seen=seen + 1)
+
+
+def test_who_lost_the_lease_without_having_written_leaves(project, monkeypatch):
+    """The machine slept while the trial waited; another worker took it meanwhile, found nothing to do, and gave it back."""
+    fill(project, known="none")
+    run = started(project, oracle="people")
+    trial = run.trials.get()
+    advance(trial.pk)
+    turns, run_until_blocked = [], learning.loop.Loop.run_until_blocked
+
+    def slept(self):
+        turns.append(1)
+        assert len(turns) < 5
+        run_until_blocked(self)
+        Trial.objects.filter(pk=trial.pk).update(worker="", heartbeat_at=None)
+
+    monkeypatch.setattr(learning.loop.Loop, "run_until_blocked", slept)
+    advance(trial.pk)
+    trial.refresh_from_db()
+    assert turns == [1] and trial.phase == "waiting" and not trial.error

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+from django.test import TestCase
 
 from annotation.models import Purpose, Query, TellingWords
 from learning.batches import arrived, entropy
 from learning.configuration import ConfigurationError
 from learning.engine import lure_share
 from learning.estimates import accuracy_of_queries
+from learning.jobs import advance
 from learning.models import Event, WarmState
-from tests.learning.runs import NOISE, WORDS, fill, finished, started
+from projects.labels import add_label, change_label
+from tests.learning.runs import NOISE, WORDS, answer_open, fill, finished, started
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +156,24 @@ def test_there_is_no_such_estimate_where_the_best_are_taken(project):
     strategy = {"name": "margin", "batch_mode": "top"}
     run = finished(project, oracle="known", exploration=0.1, strategy=strategy, stop=[{"name": "budget", "labels": 120}])
     assert accuracy_of_queries(run) is None
+
+
+def test_a_class_that_was_retired_unseen_is_not_waited_for(project, manager):
+    """Nobody can give it any more, so criteria that count once all classes were seen must do without it."""
+    third = add_label(project, "never used")
+    classes = fill(project, 300, known="none")
+    run = started(
+        project, oracle="people", seed_size=30, batch_size=10, test_ratio=0.2, mode="strict", min_rounds=1,
+        stop=[{"name": "accuracy", "target": 0.5, "certainty": 0}],
+    )  # fmt: skip
+    advance(run.trials.get().pk)
+    change_label(third, retired=True)
+    for _ in range(3):
+        answer_open(run, classes, manager)
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            advance(run.trials.get().pk)
+    run.refresh_from_db()
+    assert run.status == "finished" and "accuracy" in run.stop_reason.lower()
 
 
 def test_nothing_of_the_training_is_kept_when_a_run_is_over(project):

@@ -121,6 +121,20 @@ def test_an_item_of_the_project_is_never_overwritten(fresh):
     assert names(fresh)["a"][0] == "first"
 
 
+def test_labels_of_rows_that_are_left_out_are_no_labels_of_the_project(fresh):
+    load(fresh, "id,text,label\n1,one,ham\n2,two,spam\n")
+    dataset = load(fresh, "id,text,label\n1,one,HAM\n2,two,spma\n3,three,eggs\n4,four,ham\n")
+    assert (dataset.imported, dataset.skipped) == (2, 2)
+    assert list(fresh.labels.order_by("position").values_list("name", flat=True)) == ["ham", "spam", "eggs"]
+
+
+def test_a_column_that_rows_name_late_is_a_column(db):
+    table = Project.objects.create(name="Late", modality="table")
+    lines = [json.dumps({"id": i, "a": i} | ({"late": i, "label": "x"} if i >= 250 else {})) for i in range(300)]
+    dataset = load(table, "\n".join(lines), "late.jsonl")
+    assert dataset.mapping["columns"] == ["a", "late"] and dataset.labeled == 50
+
+
 def test_blank_rows_and_blank_looking_texts_are_left_out_and_counted(fresh):
     dataset = load(fresh, "id,text,label\n\n,,\n   ,  ,\ne1,,x\ne2,\u00a0\u200b ,x\ne3,kept,\n")
     assert dataset.rows == 6 and dataset.imported == 1
@@ -222,6 +236,15 @@ def zipped(files: dict[str, bytes]) -> bytes:
 @pytest.fixture
 def images(db) -> Project:
     return Project.objects.create(name="Pictures", modality="image")
+
+
+def test_labels_beside_pictures_may_be_json_lines(images):
+    content = zipped({"1.png": picture(), "2.png": picture(color=9)})
+    lines = '{"file": "1.png", "label": "cat"}\n{"file": "2.png", "label": "dog"}\n'
+    dataset = receive(images, None, ContentFile(content, name="p.zip"), ContentFile(lines.encode(), name="labels.jsonl"))
+    begin(dataset, {})
+    jobs.import_dataset(dataset.pk)
+    assert {name: label for name, (_, label) in names(images).items()} == {"1.png": "cat", "2.png": "dog"}
 
 
 def test_pictures_with_a_csv_of_labels(images):

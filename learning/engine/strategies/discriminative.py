@@ -11,7 +11,9 @@ from learning.engine.strategies.registry import strategies
 from learning.engine.threads import one_thread
 
 _AT_LEAST, _TIMES = 1000, 10  # unlabelled rows to train on: ten times the labelled ones, as in the paper, and never too few
-_PRODUCTS = 40  # with the features, per training, at most: enough for the same picks as 200 on banking77
+# Products with the features per training, at most. As in the paper it ends early: on TREC-6, banking77, MNIST and mammography the
+# areas of the learning curves are those of 40 (which picks as the optimum does) within their errors, at half the time.
+_PRODUCTS = 10
 _WEAKEST, _STRONGEST = 1e-4, 1e4  # what the learner takes as C
 
 
@@ -22,9 +24,9 @@ class Discriminative(Strategy):
     Logistic regression with both sides of equal weight: what is labelled, pending or picked, and a random part of the
     candidates (ten times as many, at least 1,000). The batch is taken in sub-batches, after each of which the classifier is
     trained anew, from where it was. The paper stops the training of a network at 98 % accuracy, lest it know the labelled items
-    by heart; here the penalty on the weights takes care of that, and there is nothing to stop. Needs features; neither model nor
-    answers, so it works before there are labels: then the first sub-batch is random. The score is the probability of
-    "unlabelled" when the item was picked. Costs per sub-batch a fit of 11 l rows and O(nnz).
+    by heart; here the penalty on the weights takes care of that, and training ends after 10 products with the features. Needs
+    features; neither model nor answers, so it works before there are labels: then the first sub-batch is random. The score is
+    the probability of "unlabelled" when the item was picked. Costs per sub-batch a fit of 11 l rows and O(nnz).
     """
 
     label = "Discriminative (DAL)"

@@ -1,6 +1,7 @@
 // The page of an analysis asks for news every 2 s. The grid's cells travel as a letter each and are changed one by one; a panel is
 // replaced only when it reads differently, with what is open, scrolled and focused in it kept. The report comes by htmx.
 
+import "./confirm.js";
 import { setClock, tick } from "./ticking.js";
 
 const EVERY = 2000;
@@ -40,10 +41,6 @@ document.body.addEventListener("htmx:afterSwap", () => {
 });
 document.addEventListener("input", (event) => {
   if (event.target.id === "report-target") document.getElementById("target-shown").textContent = event.target.value;
-});
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
 });
 
 // --- The live part

@@ -1,5 +1,6 @@
 // The page of one run asks for news every 1.5 s. Only new rounds travel; a panel is replaced only when it reads differently.
 
+import "./confirm.js";
 import { drawTimeline, onThemeChange } from "./charts.js";
 import { Curve } from "./curve.js";
 import { setClock, tick } from "./ticking.js";
@@ -62,10 +63,6 @@ async function loop() {
   setTimeout(loop, EVERY);
 }
 
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
-});
 setClock(live.dataset.now);
 onThemeChange(drawTime);
 drawTime();
