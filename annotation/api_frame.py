@@ -1,7 +1,8 @@
 """What the REST views of labelling, review and handing out share: who may come in, the parts of a request, errors as answers."""
 
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.utils import timezone
@@ -66,7 +67,7 @@ def seconds_in(data: dict) -> float | None:
     value = data.get("seconds")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ValidationError({"seconds": ["Must be a number of seconds."]})
-    return value
+    return None if value is None else float(min(value, 10**9))
 
 
 def time_in(data: dict, field: str) -> datetime | None:
@@ -77,9 +78,10 @@ def time_in(data: dict, field: str) -> datetime | None:
         found = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:
         found = None
-    if found is None or timezone.is_naive(found):
-        raise ValidationError({field: ["Must be a time with its zone, like 2030-01-31T12:00:00Z."]})
-    return found
+    if found is not None and timezone.is_aware(found):
+        with suppress(OverflowError):  # in the year 1 or 9999 there may be no such time
+            return found.astimezone(UTC)
+    raise ValidationError({field: ["Must be a time with its zone, like 2030-01-31T12:00:00Z."]})
 
 
 class ProjectView(APIView):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from annotation import queries, statements, turns
@@ -49,14 +49,14 @@ def chosen_items(
     if ids is not None:
         if len(ids) > MAX_ITEMS:
             raise Refused("items", f"At most {MAX_ITEMS:,} items at once.")
-        found = project.items.filter(pk__in=set(ids))
+        found = project.items.filter(pk__in={pk for pk in ids if 0 < pk < 2**63})
         if n_missing := len(set(ids)) - found.count():
             raise Refused("items", f"{n_missing} of these ids are no items of this project.")
         return found
     given = dict(filter or {})
     if unknown := set(given) - {"state", "label", "dataset", "search"}:
         raise Refused("filter", f"There is no filter {sorted(unknown)[0]!r}; there are: state, label, dataset, search.")
-    if given.get("state", "") not in STATES:
+    if not isinstance(given.get("state") or "", str) or (given.get("state") or "") not in STATES:
         raise Refused("filter", f"The state must be one of: {', '.join(name for name in STATES if name)}.")
     numbers = {}
     for name in ("label", "dataset"):
@@ -202,9 +202,13 @@ class Share:
     leased: int
     answered: int
 
+    @property
+    def may_label(self) -> bool:
+        return self.membership.user.is_active and self.membership.role in ANSWERING_ROLES
+
 
 def shares(project: Project) -> list[Share]:
-    """One per member who may label, in a fixed number of queries."""
+    """One per member who may label, or for whom items are still reserved; in a fixed number of queries."""
     found = Reservation.objects.filter(project=project).order_by()
     reserved = dict(found.values_list("user").annotate(n=Count("pk")))
     done = found.filter(item__annotations__user=F("user"), item__annotations__current=True)
@@ -213,9 +217,10 @@ def shares(project: Project) -> list[Share]:
     leased = dict(held.values_list("user").annotate(n=Count("pk")))
     said = project.annotations.filter(current=True, skipped=False).order_by()
     answered = dict(said.values_list("user").annotate(n=Count("pk")))
+    members = project.memberships.filter(Q(pk__in=workers(project)) | Q(user__in=reserved))
     return [
         Share(m, reserved.get(m.user_id, 0) - finished.get(m.user_id, 0), leased.get(m.user_id, 0), answered.get(m.user_id, 0))
-        for m in workers(project).order_by("user__username")
+        for m in members.select_related("user").order_by("user__username")
     ]
 
 
@@ -275,14 +280,12 @@ def _fit(project: Project, ids: Sequence[int]) -> None:
         )
         given = Assignment.objects.filter(item__in=statements.these(chunk), state=State.SUBMITTED).order_by()
         given = dict(given.values_list("item").annotate(n=Count("pk")))
-        by_wanted: dict[int, list[int]] = defaultdict(list)
+        by_wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
         for pk in chunk:
-            by_wanted[min(base[pk], meant[pk] + given.get(pk, 0)) if pk in meant else base[pk]].append(pk)
+            by_wanted[min(base[pk], meant[pk] + given.get(pk, 0)) if pk in meant else base[pk], base[pk]].append(pk)
         asked = Query.objects.filter(status__in=[Query.Status.OPEN, Query.Status.HELD], wanted__gt=0)
-        for wanted, items in by_wanted.items():  # one that a tie has raised stays as it is
-            asked.filter(item__in=statements.these(items), wanted__lte=project.annotators_per_item).exclude(wanted=wanted).update(
-                wanted=wanted
-            )
+        for (wanted, usual), items in by_wanted.items():  # one that a tie or a reviewer has raised stays as it is
+            asked.filter(item__in=statements.these(items), wanted__lte=usual).exclude(wanted=wanted).update(wanted=wanted)
 
 
 def _values(items: QuerySet[Item], column: str) -> list[tuple[int, Any]]:

@@ -36,7 +36,7 @@ class Query(models.Model):
         HELD = "held", "Held"  # its run is paused
         ANSWERED = "answered", "Answered"
         DISPUTED = "disputed", "Disputed"  # enough people answered, and they do not agree
-        SKIPPED = "skipped", "Skipped"  # everybody who may answer has skipped it
+        SKIPPED = "skipped", "Skipped"  # everybody who may answer has skipped it, or a reviewer has set it aside
         WITHDRAWN = "withdrawn", "Withdrawn"  # a newer ranking did not want it, or its run has ended
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queries")
@@ -54,6 +54,8 @@ class Query(models.Model):
     # Part of the batch proper, or of the ranking that follows it and is served while the learner works.
     in_batch = models.BooleanField(default=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    # A reviewer has said that the item cannot be decided: whatever people change of their answers, it stays so.
+    set_aside = models.BooleanField(db_default=False, editable=False)
     # How many answers it wants: the project's annotators_per_item, one more after a tie. 0: the known labels answer it.
     wanted = models.PositiveSmallIntegerField(default=1)
     # (purpose's priority) * 10**6 + rank, so that "what comes next" is one index range.

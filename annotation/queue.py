@@ -306,7 +306,7 @@ def undo(user: User, project: Project, annotation: Annotation | int | None = Non
             return last
         place.filter(slot__isnull=False).update(state=State.LEASED, leased_until=now + LEASE)
         place.filter(slot__isnull=True).delete()  # a skip or an extra answer held no slot
-        settle(project, last.item, reopens_skipped=True)
+        settle(project, last.item, reopens_skipped=last.skipped)
         if not place.exists():
             _claim_again(user, last.item, now)
         return last

@@ -154,10 +154,11 @@ class Overruled:
 def feedback(user: User, project: Project) -> list[Overruled]:
     """Which of this person's answers a reviewer decided otherwise, the latest first, of the last 200 that were decided."""
     names, task = dict(project.labels.values_list("pk", "name")), task_type(project.task)
-    given = Annotation.objects.filter(item=OuterRef("item"), user=user, current=True, skipped=False)
+    # Not of gold: it would be told apart from work, and its answer with it.
+    given = Annotation.objects.filter(item=OuterRef("item"), user=user, current=True, skipped=False, gold=False)
     verdicts = Verdict.objects.filter(Exists(given), project=project, current=True, source=Verdict.Source.ADJUDICATED)
     decided = list(verdicts.select_related("item").order_by("-pk")[:_RECENT])
-    answers = Annotation.objects.filter(item__in=[v.item_id for v in decided], user=user, current=True)
+    answers = Annotation.objects.filter(item__in=[v.item_id for v in decided], user=user, current=True, gold=False)
     mine = dict(answers.values_list("item_id", "value"))
     return [
         Overruled(

@@ -248,11 +248,25 @@ def has_token(token: str) -> bool:
     return _first(_HAS_TOKEN, token) is not None
 
 
-_LABELS = _sql("SELECT name, id FROM {label} WHERE project_id = %s AND retired_at IS NULL ORDER BY position, id")
+_LABELS = _sql("SELECT name, id, former_names FROM {label} WHERE project_id = %s AND retired_at IS NULL ORDER BY position, id")
 
 
-def label_ids(project_id: int) -> dict[str, int]:
-    return dict(_rows(_LABELS, project_id))
+class LabelIds(dict[str, int]):
+    """The ids of the labels by their names; looked up, also by those that they had before, if no label has them now."""
+
+    def __init__(self, rows: Sequence[tuple[str, int, str]]) -> None:
+        super().__init__((name, pk) for name, pk, _ in rows)
+        self._former = {name: pk for _, pk, names in rows if names != "[]" for name in json.loads(names)}
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._former
+
+    def __missing__(self, name: str) -> int:
+        return self._former[name]
+
+
+def label_ids(project_id: int) -> LabelIds:
+    return LabelIds(list(_rows(_LABELS, project_id)))
 
 
 # Answers to gold show how good somebody is; what the item is was known before.
@@ -301,7 +315,8 @@ _ASKED += ['"order"', "closed_at"]
 _ASK = _sql(
     f"INSERT INTO {{query}} (project_id, trial_id, item_id, {', '.join(_ASKED)}) "
     f"VALUES ({', '.join(['%s'] * (3 + len(_ASKED)))}) "
-    f"ON CONFLICT (trial_id, item_id) DO UPDATE SET {', '.join(f'{name} = EXCLUDED.{name}' for name in _ASKED)}"
+    f"ON CONFLICT (trial_id, item_id) DO UPDATE SET {', '.join(f'{name} = EXCLUDED.{name}' for name in _ASKED)}, "
+    "set_aside = FALSE"
 )
 
 

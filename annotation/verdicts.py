@@ -37,10 +37,14 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     """
     given = _answers(project, item)
     queries = statements.queries(item.pk)
+    if queries and all(query.set_aside for query in queries):
+        return []  # a reviewer has said that it cannot be decided
     waiting = [query for query in queries if query.status != Status.ANSWERED]
     # What the project wants now, but no more than its queries have slots for (the open ones, where there are any).
     wanted = min([project.annotators_per_item, *(query.wanted for query in waiting or queries)])
-    enough = len(given) >= wanted
+    n = sum(not answer.extra for answer in given)
+    # Answers beyond the slots complete the number only where nobody contradicts: whoever has the slot now is still at it.
+    enough = n >= wanted or (len(given) >= wanted and all(answer.value == given[0].value for answer in given))
     decision = (
         consensus.decide(
             project.consensus, task_type(project.task), _with_import(project, item, queries, given), lambda: _weights(project)
@@ -48,7 +52,6 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
         if enough and given
         else None
     )
-    n = sum(not answer.extra for answer in given)
     if enough and decision and decision.step == Step.SETTLED:
         set_verdict(project, item, decision.value, Source.PEOPLE)
         changed = _close([query for query in waiting if not opinions.is_further(query) or query.wanted <= n], Status.ANSWERED)
@@ -62,10 +65,12 @@ def settle(project: Project, item: Item, *, reopens_skipped: bool = False) -> li
     elif enough and decision and decision.step == Step.DISPUTED:
         if any(query.status in {Status.OPEN, Status.HELD} and query.wanted > n for query in waiting):
             return []  # one opinion more is wanted, and has not come yet: a skip or a correction meanwhile does not end that
-        changed = _dispute(project, item, [query for query in queries if query.status != Status.SKIPPED])
+        changed = _dispute(project, item, _disputable(item, queries))
         _take_back(item)
     elif enough:
         changed = _ask_one_more(project, item, queries, n + 1)
+        if not any(query.status in {Status.OPEN, Status.HELD} for query in queries):  # the runs that asked are over
+            changed += _dispute(project, item, _disputable(item, queries))
         _take_back(item)
     else:
         again = {Status.ANSWERED, Status.DISPUTED} | ({Status.SKIPPED} if reopens_skipped else set())
@@ -172,7 +177,11 @@ def set_aside(project: Project, item: Item) -> None:
     """A reviewer says that it cannot be decided: asked no more, and without a verdict of people the learner leaves it out."""
     with turns.write():
         statements.lock_item(project.pk, item=item.pk)
-        changed = _close(statements.queries(item.pk), Status.SKIPPED)
+        queries = statements.queries(item.pk)
+        if not queries:
+            raise WrongState("Nothing asks people for this item, so there is nothing to set aside: decide what it is.")
+        changed = _close(queries, Status.SKIPPED)
+        Query.objects.filter(pk__in=[query.pk for query in queries]).update(set_aside=True)
         _take_back(item)
         if changed:
             answers_changed.send(Query, queries=changed)
@@ -278,6 +287,14 @@ def _reopen(queries: list[Query]) -> list[Query]:
         query.status, query.closed_at = _ASKS_AGAIN[query.run_status], None
         Query.objects.filter(pk=query.pk).update(status=query.status, closed_at=None)
     return changed
+
+
+def _disputable(item: Item, queries: list[Query]) -> list[Query]:
+    """The queries that say that the item waits for a reviewer; where the run that asked is over, the last that was withdrawn."""
+    found = [query for query in queries if query.status != Status.SKIPPED]
+    if queries:
+        return found
+    return list(item.queries.filter(status=Status.WITHDRAWN, wanted__gt=0).select_related("trial").order_by("-pk")[:1])
 
 
 def _take_back(item: Item) -> None:

@@ -1,6 +1,7 @@
 """The page on which a reviewer decides, and the one that tells people which of their answers were decided otherwise."""
 
 import json
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +22,7 @@ from projects.task_types import InvalidValue, task_type
 def page(request: HttpRequest, project: Project) -> HttpResponse:
     """One item at a time; `after` (an item's id) goes on without deciding."""
     task = task_type(project.task)
-    kind = request.GET.get("kind", "")
+    kind, after = request.GET.get("kind", ""), whole(request.GET.get("after", "")) or 0
     if request.method == "POST":
         data = request.POST
         item = project.items.filter(pk=whole(data.get("item", ""))).first()
@@ -35,12 +36,14 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
             messages.error(request, str(error))
         else:
             messages.success(request, said)
-        return redirect(f"{reverse('review', args=[project.pk])}{f'?kind={kind}' if kind in review.KINDS else ''}")
+        place = {"kind": kind} if kind in review.KINDS else {}
+        if after:  # what was passed over stays passed over
+            place["after"] = after
+        return redirect(f"{reverse('review', args=[project.pk])}{f'?{urlencode(place)}' if place else ''}")
     counts = review.counts(project)
     if kind not in review.KINDS:
         kind = next((name for name in review.KINDS if counts[name]), "disputed")
     items = review.waiting(project, kind)
-    after = whole(request.GET.get("after", "")) or 0
     item = items.filter(pk__gt=after).first() or items.first()
     more = bool(item) and bool(review.asked_more(project, [item]))
     context = {
@@ -54,6 +57,7 @@ def page(request: HttpRequest, project: Project) -> HttpResponse:
         "kind": kind,
         "kinds": [(name, words, counts[name]) for name, words in review.KINDS.items()],
         "item": item,
+        "after": after,
         "n": counts[kind],
         "answers": review.answers_of(project, [item], request.user)[item.pk] if item else [],
         "labels": project.labels.filter(retired_at=None),

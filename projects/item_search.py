@@ -112,9 +112,11 @@ def story(project: Project, item: Item, reader: User) -> Story:
     # Those of a training say something of a person who learns, and nothing of the item.
     annotations = list(item.annotations.exclude(gold=True, extra=True).order_by("-pk"))
     verdicts = list(item.verdicts.select_related("user", "run").order_by("-current", "-pk"))
-    people = names_of(project, {row.user_id for row in annotations}, reader)
+    people = names_of(project, {row.user_id for row in [*annotations, *verdicts] if row.user_id}, reader)
     for row in annotations:
         row.person, row.suggested = people[row.user_id], names.get(row.suggestion, "")
+    for row in verdicts:
+        row.person = people.get(row.user_id, "")
     for row in (*annotations, *verdicts):
         row.text, row.raw = task.words(row.value, names, item.content), task.raw(row.value, names)
         row.cell = task.cell(row.value, names)

@@ -91,12 +91,14 @@ def change_label(
     """Rename it, give it another colour or key, retire or restore it. Answers keep the label, whatever it is called."""
     _take_turns(label.project)
     if name is not None:
-        label.name = _clean_name(label.project, name, but=label)
+        before, label.name = label.name, _clean_name(label.project, name, but=label)
+        if label.name != before:
+            label.former_names = [*(former for former in label.former_names if former not in (before, label.name)), before]
     if color is not None:
         label.color = _clean_color(color)
     if hotkey is not None:
         label.hotkey = _clean_hotkey(label.project, hotkey, but=label)
-    label.save(update_fields=["name", "color", "hotkey"])
+    label.save(update_fields=["name", "color", "hotkey", "former_names"])
     if retired is not None and retired != (label.retired_at is not None):
         retire_label(label) if retired else restore_label(label)
     return label
@@ -155,6 +157,8 @@ def merge_label(label: Label, into: Label) -> int:
         if relation == "verdicts":
             changed = named.filter(current=True).count()
         _replace(task, named, field, label.pk, into.pk)
+    into.former_names = list(dict.fromkeys([*into.former_names, *label.former_names, label.name]))
+    into.save(update_fields=["former_names"])
     if any(label.pk in classes for classes in project.runs.values_list("classes", flat=True)):
         retire_label(label)
     else:

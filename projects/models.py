@@ -215,6 +215,8 @@ class Label(models.Model):
     hotkey = models.CharField(max_length=1, blank=True)
     position = models.PositiveIntegerField(default=0)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What it was called before, and what was merged into it: pages that are open send these names, and answers that were offline.
+    former_names = models.JSONField(default=list, blank=True, editable=False)
 
     class Meta:
         constraints = [

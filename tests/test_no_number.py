@@ -1,4 +1,6 @@
-"""What a browser or a program sends where a whole number belongs, and is none, is answered and breaks nothing."""
+"""What a browser or a program sends where a whole number or a text belongs, and is none, is answered and breaks nothing."""
+
+import json
 
 import pytest
 from django.test import Client
@@ -6,6 +8,7 @@ from django.urls import reverse
 
 from learning.models import Run
 from projects.numbers import whole
+from tests.annotation.asking import items_of
 from tests.test_permission_matrix import addresses
 
 NO_NUMBERS = ["²", "9" * 19, "9" * 5000, "1.0", "-1", "١", "", " "]
@@ -74,3 +77,32 @@ def test_it_breaks_nothing(project, manager, name, method, field, value):
         as_json = name.startswith("api-") and method == "POST"
         answer = getattr(client, method.lower())(address, sent, **({"content_type": "application/json"} if as_json else {}))
         assert answer.status_code < 500
+
+
+HALF = "half \ud83d"
+BODIES = [
+    ("annotations/", {"item": "{item}", "value": "ham", "token": "a", "seconds": 10**400}),
+    ("annotations/", {"item": "{item}", "value": "ham", "token": HALF}),
+    ("annotations/", {"item": "{item}", "value": "ham", "token": "b", "comment": HALF}),
+    ("annotations/", {"item": "{item}", "value": "ham", "token": "c", "suggested": HALF}),
+    ("annotations/undo/", {"token": HALF}),
+    ("review/{item}/", {"action": "decide", "value": "ham", "comment": HALF}),
+    ("reservations/", {"items": [2**70], "users": ["manager"]}),
+    ("reservations/", {"filter": {"state": ["x"]}, "users": ["manager"]}),
+    ("golds/", {"items": [-(2**70)]}),
+    ("golds/", {"filter": {"state": {"a": 1}}}),
+    ("golds/", {"filter": {"search": HALF}}),
+    ("release/", {"lease_until": "0001-01-01T00:00:00+23:00"}),
+    ("release/", {"lease_until": "9999-12-31T23:59:59-23:00"}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), BODIES)
+def test_odd_bodies_are_answered(project, manager, path, body):
+    [item] = items_of(project, 1)
+    client = Client()
+    client.force_login(manager)
+    body = {name: item.pk if value == "{item}" else value for name, value in body.items()}
+    address = f"/api/projects/{project.pk}/{path}".replace("{item}", str(item.pk))
+    answer = client.post(address, json.dumps(body), content_type="application/json")
+    assert answer.status_code == (201 if "seconds" in body else 400), answer.content

@@ -4,6 +4,7 @@ import pytest
 
 from annotation.models import Annotation, Query
 from annotation.queries import ask
+from projects.labels import change_label
 from projects.models import Label
 from tests.annotation.asking import asked, items_of, running
 
@@ -332,3 +333,26 @@ def test_an_answer_of_mine_is_opened_and_changed_and_i_am_back_where_i_was(page,
     assert answers() == {first: "spam", second: "ham", third: "ham"}
     assert third == here
     assert Annotation.objects.filter(item__key=first).count() == 2  # what it was before is kept
+
+
+def test_a_label_that_is_renamed_meanwhile_takes_the_answers_of_open_pages(page, queue, annotator, open_page, project):
+    open_page(page, annotator)
+    change_label(project.labels.get(name="ham"), name="Ham")
+    for _ in range(3):
+        press_and_wait(page, "1")
+    saved(page)
+    assert list(answers().values()) == ["Ham"] * 3 and not page.is_visible("#trouble")
+
+
+def test_an_item_whose_answer_was_refused_comes_back_and_the_new_answer_replaces_it(page, queue, annotator, open_page, project):
+    open_page(page, annotator)
+    change_label(project.labels.get(name="ham"), retired=True)
+    first = press_and_wait(page, "1")
+    page.wait_for_selector("#discard")
+    page.reload()
+    page.wait_for_selector("#item:not([hidden])")
+    assert key_of(page) == first and page.is_visible("#discard")
+    press_and_wait(page, "2")
+    page.wait_for_selector("#discard", state="detached")
+    saved(page)
+    assert answers() == {first: "spam"}

@@ -2,11 +2,14 @@
 
 import pytest
 
+from annotation import queue
 from annotation.models import Annotation, Verdict
 from learning.models import Run
 from projects.labels import LabelRefused, add_label, change_label, delete_label, merge_label, used_labels
 from projects.models import Item, Label
 from projects.project_actions import WrongState
+from projects.task_types import InvalidValue
+from tests.annotation.asking import items_of
 from tests.projects.test_export import make_items
 
 
@@ -107,6 +110,26 @@ def test_labels_that_a_run_is_learning_are_not_merged(project, ham, spam, status
     Run.objects.create(project=project, status=status, classes=[ham.pk, spam.pk])
     with pytest.raises(WrongState, match="stop it first"):
         merge_label(ham, spam)
+
+
+def test_answers_by_a_name_that_a_label_had_before_are_answers(project, ham, spam, annotator):
+    """Pages that are open since before, and answers that were offline, say it as they knew it."""
+    item = items_of(project, 1)[0]
+
+    def said(name: str) -> int:
+        token = f"t{Annotation.objects.count()}"
+        return queue.submit(annotator, project, item=item, value=name, token=token).annotation.value
+
+    change_label(ham, name="Ham")
+    assert said("ham") == said("Ham") == ham.pk
+    add = add_label(project, "ham")  # a label that is called so now comes first
+    assert said("ham") == add.pk
+    merge_label(add, spam)
+    assert said("ham") == spam.pk
+    change_label(ham, name="ham")
+    assert said("ham") == ham.pk and said("Ham") == ham.pk
+    with pytest.raises(InvalidValue, match="The labels are: ham, spam"):
+        said("eggs")
 
 
 def test_a_label_is_not_merged_into_itself_or_a_retired_one(ham, spam):

@@ -98,9 +98,10 @@ const outbox = new Outbox(`alambic.outbox.${setup.user}.${setup.project}.`, {
   onChange() {
     saved();
     if (lesson.token && outbox.refused.some((entry) => entry.token === lesson.token)) lesson.refused();
+    outbox.refused.forEach((entry) => done.delete(entry.body.item)); // not stored: the item is still mine to answer
   },
 });
-outbox.entries.concat(outbox.refused).forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
+outbox.entries.forEach((entry) => entry.kind === "answer" && done.add(entry.body.item));
 panel.onAnswer((value) => answer(value));
 const spokenValue = (value) => panel.spoken?.(value) ?? String(value);
 /* After a lesson: the next item, in the place of the one that it was about. */
@@ -150,7 +151,8 @@ function show(item, before = null) {
 
 function answer(value, { skipped = false, reason = "" } = {}) {
   if (!current || lesson.open) return;
-  const comment = [reason, $("comment").value.trim()].filter(Boolean).join(". ");
+  // Half an emoji, which a limited field may cut off, is no text that a server could store.
+  const comment = [reason, $("comment").value.trim()].filter(Boolean).join(". ").replace(/\p{Surrogate}/gu, "");
   const token = newToken();
   const flagged = $("flag").getAttribute("aria-pressed") === "true";
   const body = { assignment: current.assignment, item: current.item, seconds: timer.seconds, token, skipped, flagged, comment, user: setup.user, guidelines: setup.guidelines };
@@ -378,7 +380,10 @@ function showKeys() {
   }
 }
 $("trouble").addEventListener("click", (event) => {
-  if (event.target.id === "retry") outbox.retryRefused();
+  if (event.target.id === "retry") {
+    outbox.refused.forEach((entry) => done.add(entry.body.item));
+    outbox.retryRefused();
+  }
   if (event.target.id === "discard") outbox.discardRefused();
 });
 showKeys();

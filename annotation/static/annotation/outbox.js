@@ -29,7 +29,12 @@ export class Outbox {
 
   get waiting() { return this.entries.length; }
 
+  /* A newer answer to the same item takes the place of one that was refused. */
   add(entry) {
+    for (const old of this.refused.filter((other) => other.body.item === entry.body.item)) {
+      this.#forget(old);
+      this.refused.splice(this.refused.indexOf(old), 1);
+    }
     entry.at = Date.now() + Math.random();
     this.#keep(entry);
     this.entries.push(entry);

@@ -1,5 +1,14 @@
 // Keys of the review page: a label's key decides, n goes on, c comments. Escape leaves the comment.
+// A decision is sent once: a key pressed while the next item is on its way belongs to that one, which nobody has seen yet.
+let sent = false;
+window.addEventListener("pageshow", () => { sent = false; });
+document.addEventListener("submit", (event) => {
+  if (sent) event.preventDefault();
+  sent = true;
+});
+
 document.addEventListener("keydown", (event) => {
+  if (sent) return;
   const typing = event.target.closest("input, textarea, select");
   if (typing && event.key === "Escape") typing.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
